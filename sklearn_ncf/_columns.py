@@ -1,0 +1,224 @@
+"""Reads any table into columns of distinct ids.
+
+A column is hashed once, by pandas; whatever has to be decided about ids (their type, their order, whether they are
+known) is then decided on the distinct ones only.
+"""
+
+from datetime import datetime
+from numbers import Number
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import _safe_indexing, check_array
+
+MISSING = -1  # the position of a missing id, and the code of an unknown one
+
+
+class Column(NamedTuple):
+    """The distinct ids of one column, and where each row stands among them.
+
+    ids : ndarray of shape (n_distinct,), int64, uint64, float64, bool or object; in order of appearance, but for whole
+        numbers that lie close together, which are sorted.
+    positions : ndarray of shape (n_rows,), intp; -1 where the id is missing.
+    """
+
+    ids: np.ndarray
+    positions: np.ndarray
+
+
+def read_table(X, *, estimator, min_columns=1):
+    """Split a table into its header and its columns.
+
+    Returns the header, an object with the column names (if there are any) and the shape of `X` as scikit-learn's
+    `validate_data` reads them, and an iterator over the columns, each a `Column`.
+    """
+    frame = _as_frame(X)
+    if frame is None:
+        # Lists of mixed rows must not become arrays of strings, where 1 and "1" are the same id.
+        array = check_array(
+            X,
+            dtype=None if hasattr(X, "__array__") else object,
+            ensure_all_finite=False,
+            ensure_min_features=min_columns,
+            estimator=estimator,
+        )
+        return array, _read_columns(None, array.shape[1], lambda j: _distinct(array[:, j]))
+
+    names, n_rows, read_column = frame
+    if n_rows == 0 or len(names) < min_columns:
+        # scikit-learn's own words for an empty table.
+        empty = np.empty((n_rows, len(names)), dtype=np.int8)
+        check_array(empty, ensure_min_features=min_columns, estimator=estimator)
+    repeated = next((name for i, name in enumerate(names) if name in names[:i]), None)
+    if repeated is not None:
+        raise ValueError(f"X has more than one column named {repeated!r}; give each column a name of its own.")
+    return pd.DataFrame(columns=names), _read_columns(names, len(names), read_column)
+
+
+def take_rows(X, rows):
+    """The given rows of a table, as a table of the same type."""
+    return X.take(rows) if type(X).__module__.startswith("pyarrow") else _safe_indexing(X, rows)
+
+
+def kinds_of(ids):
+    """The types found among distinct ids, as a set of words: two columns can share ids only where these meet."""
+    if ids.dtype.kind in "iufb":
+        return {"number"} if len(ids) else set()
+    return {_kind(type_) for type_ in set(map(type, ids))}
+
+
+def as_table_name(names, j):
+    """How a message names column `j`."""
+    return f"column {j}" if names is None else f"column {names[j]!r}"
+
+
+def _read_columns(names, n_columns, read_column):
+    for j in range(n_columns):
+        try:
+            yield read_column(j)
+        except TypeError as error:
+            raise TypeError(
+                f"{as_table_name(names, j)} holds ids that cannot be hashed ({error}): an id given as an argument must "
+                "be a string or a number, or anything else that Python can hash."
+            ) from error
+
+
+def _kind(type_):
+    if issubclass(type_, str):
+        return "string"
+    if issubclass(type_, bytes):
+        return "bytes"
+    if issubclass(type_, (Number, np.bool_)):
+        return "number"
+    if issubclass(type_, datetime):
+        return "datetime"
+    return type_.__name__
+
+
+def _as_frame(X):
+    """Column names, number of rows and a reader of columns where `X` is a data frame, else None."""
+    if isinstance(X, pd.DataFrame):
+        return list(X.columns), len(X), lambda j: _from_pandas(X.iloc[:, j])
+    module = type(X).__module__.partition(".")[0]
+    if module == "polars" and hasattr(X, "to_series"):
+        return list(X.columns), X.height, lambda j: _from_polars(X.to_series(j))
+    if module == "pyarrow" and hasattr(X, "column_names"):
+        return list(X.column_names), X.num_rows, lambda j: _from_arrow(X.column(j))
+    return None
+
+
+def _from_pandas(series):
+    dtype = series.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        codes = series.cat.codes.to_numpy()
+        used, positions = _distinct_codes(codes[codes >= 0], len(dtype.categories))
+        ids, places = _from_pandas(dtype.categories[used].to_series())
+        return Column(ids, _with_missing(places[positions], codes < 0))
+    if isinstance(dtype, pd.ArrowDtype):
+        return _from_arrow(series.array.__arrow_array__())
+    if isinstance(dtype, np.dtype):
+        return _distinct(series.to_numpy())
+    if hasattr(dtype, "numpy_dtype"):  # nullable numbers
+        missing = series.isna().to_numpy()
+        return _distinct(series.array[~missing].to_numpy(dtype=dtype.numpy_dtype), missing)
+    return _distinct(series.array)
+
+
+def _from_polars(series):
+    import polars as pl
+
+    dtype = series.dtype
+    if (dtype.is_integer() and not str(dtype).endswith("128")) or dtype.is_float() or dtype == pl.Boolean:
+        return _distinct(series.drop_nulls().to_numpy(), series.is_null().to_numpy())
+    if dtype == pl.Duration or (dtype == pl.Datetime and dtype.time_zone is None):
+        return _distinct(series.to_numpy())
+    return _distinct(as_objects(series.to_list()))  # numpy has no texts, dates or time zones of this kind
+
+
+def _from_arrow(column):
+    from pyarrow import types
+
+    if types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if types.is_integer(column.type) or types.is_floating(column.type) or types.is_boolean(column.type):
+        values, missing = column.drop_null(), column.is_null()
+        return _distinct(values.to_numpy(zero_copy_only=False), missing.to_numpy(zero_copy_only=False))
+    if types.is_string(column.type) or types.is_large_string(column.type) or types.is_temporal(column.type):
+        return _distinct(pd.arrays.ArrowExtensionArray(column))
+    return _distinct(as_objects(column.to_pylist()))
+
+
+def _distinct(values, missing=None):
+    """Hash ids into a `Column`; `missing` marks rows that are not among the `values`."""
+    if isinstance(values, np.ndarray):
+        values = _as_hashable(values)
+    if isinstance(values, np.ndarray) and _are_close_together(values):
+        low = values.min()
+        ids, positions = _distinct_codes((values - low).astype(np.intp, copy=False), int(values.max()) - int(low) + 1)
+        ids = ids.astype(values.dtype) + low
+    else:
+        positions, ids = pd.factorize(values)
+    return Column(_as_ids(ids), positions if missing is None else _with_missing(positions, missing))
+
+
+def _distinct_codes(codes, n_codes):
+    """Which of the integers below `n_codes` occur, and where each row stands among them: no hashing, no sorting."""
+    occurs = np.zeros(n_codes, dtype=bool)
+    occurs[codes] = True
+    return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[codes]
+
+
+def _with_missing(positions, missing):
+    """Positions of all rows, from those of the rows that are not missing."""
+    if not missing.any():
+        return positions
+    with_missing = np.full(len(missing), MISSING, dtype=np.intp)
+    with_missing[~missing] = positions
+    return with_missing
+
+
+def _are_close_together(values):
+    """Whether values are whole numbers in a range so short that a table of it is smaller than a hash table."""
+    return values.dtype.kind in "iu" and len(values) and int(values.max()) - int(values.min()) < 2 * len(values)
+
+
+def _as_hashable(values):
+    """An array of the dtypes of `Column`, or of times, which pandas hashes."""
+    kind = values.dtype.kind
+    if kind == "c":
+        raise ValueError("Complex data not supported")  # scikit-learn's own words
+    if kind in "iu":
+        return values.astype(np.uint64 if values.dtype == np.uint64 else np.int64, copy=False)
+    if kind == "f":
+        return values.astype(np.float64, copy=False)
+    return values if kind in "bmM" else values.astype(object, copy=False)
+
+
+def _as_ids(distinct):
+    """Distinct values as an array of one of the dtypes that `Column` names."""
+    if not isinstance(distinct, np.ndarray):
+        distinct = distinct.to_numpy()
+    if distinct.dtype.kind in "mM":
+        return pd.Series(distinct).astype(object).to_numpy()  # Timestamp, Timedelta: numpy's own lose their unit
+    if distinct.dtype == np.uint64 and not np.any(distinct > np.iinfo(np.int64).max):
+        return distinct.astype(np.int64)
+    return _numbers_where_all_are(distinct) if distinct.dtype == object else distinct
+
+
+def _numbers_where_all_are(ids):
+    """Whole and floating numbers held as objects become arrays of numbers, where they fit into one."""
+    target = {"integer": np.int64, "floating": np.float64, "mixed-integer-float": np.float64}
+    dtype = target.get(pd.api.types.infer_dtype(ids, skipna=False))
+    if dtype is None:
+        return ids
+    try:
+        numbers = ids.astype(dtype)
+    except OverflowError:
+        return ids
+    return numbers if np.all(numbers == ids) else ids
+
+
+def as_objects(ids):
+    """A list as an array of objects, however its members could be read."""
+    return np.fromiter(ids, dtype=object, count=len(ids))

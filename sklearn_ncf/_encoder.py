@@ -1,0 +1,344 @@
+"""IdEncoder: raw ids of users, items and contexts to contiguous integer codes, and back."""
+
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ncf._columns import MISSING, as_table_name, kinds_of, read_table
+from sklearn_ncf._vocabulary import Vocabulary
+
+
+class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Encode raw ids as contiguous integer codes, one column at a time.
+
+    Every column gets codes of its own, ``0 .. n_ids - 1`` in the order of ``categories_``. Ids that were not seen in
+    `fit`, missing ids (``None``, ``NaN``, ``pd.NA``) and infrequent ids become ``-1``.
+
+    Ids may be integers, strings, or a mixture; the columns may come as a pandas, polars or pyarrow table (nullable,
+    string, categorical and Arrow dtypes included), as a numpy array or as a list of rows.
+
+    Parameters
+    ----------
+    min_frequency : int or float, default=None
+        Ids that occur in fewer rows than this get the code ``-1`` too, so that a model learns one vector for all of
+        them. An int counts rows; a float is a share of the rows seen. ``None`` keeps every id.
+
+    handle_unknown : {"encode", "error"}, default="encode"
+        What `transform` does with an id that was never seen: give it the code ``-1``, or raise a ``ValueError``.
+        Missing and infrequent ids are no errors.
+
+    dtype : numpy dtype, default=np.int64
+        Type of the codes: a signed integer or a float.
+
+    Attributes
+    ----------
+    categories_ : list of ndarray
+        The ids of each column in the order of their codes: sorted, or in order of appearance where they cannot be
+        compared with one another; ids met in `partial_fit` stand behind those known before.
+
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns seen in `fit`, where they are all strings.
+
+    See Also
+    --------
+    sklearn_ncf.NCFRegressor : Predicts ratings from such codes, or from raw ids.
+    sklearn.preprocessing.OrdinalEncoder : scikit-learn's encoder of categories.
+
+    Notes
+    -----
+    Numbers are the same id when they are equal, whatever their type: ``3``, ``3.0`` and ``np.int8(3)``. A number and
+    a text never are, and `transform` refuses a column that holds texts where it was fitted on numbers, or the other
+    way round: without that, every id would silently be an unknown one.
+
+    The integer ``-1`` stands for "unknown" by convention. Unless `fit` has seen it as an id, `transform` reads it as
+    a missing id.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_ncf import IdEncoder
+    >>> X = pd.DataFrame({"user": ["ann", "bob", "ann"], "item": [10, 30, 20]})
+    >>> encoder = IdEncoder().fit(X)
+    >>> encoder.transform(X)
+    array([[0, 0],
+           [1, 2],
+           [0, 1]])
+    >>> encoder.transform(pd.DataFrame({"user": ["ann", "eve"], "item": [30, 20]}))
+    array([[ 0,  2],
+           [-1,  1]])
+    >>> encoder.inverse_transform([[1, 0], [-1, 2]])
+    array([['bob', 10],
+           [None, 30]], dtype=object)
+    """
+
+    _parameter_constraints = {
+        "min_frequency": [
+            None,
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="neither"),
+        ],
+        "handle_unknown": [StrOptions({"encode", "error"})],
+        "dtype": "no_validation",  # validated with its capacity, once the number of ids is known
+    }
+
+    def __init__(self, *, min_frequency=None, handle_unknown="encode", dtype=np.int64):
+        self.min_frequency = min_frequency
+        self.handle_unknown = handle_unknown
+        self.dtype = dtype
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None):
+        """Learn the ids of each column.
+
+        Parameters
+        ----------
+        X : table or array-like of shape (n_samples, n_features)
+            One id a row and column.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : IdEncoder
+            The fitted encoder.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not two-dimensional, has no rows, no columns or two columns of the same name, or if `dtype` cannot
+            hold the codes.
+        TypeError
+            If an id cannot be hashed (a list, a dictionary).
+        """
+        self._learn(X, reset=True)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit_transform(self, X, y=None):
+        """Learn the ids of each column and return their codes, hashing each column once.
+
+        Parameters
+        ----------
+        X : table or array-like of shape (n_samples, n_features)
+            One id a row and column.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_features)
+            Codes of type `dtype`.
+        """
+        return self._encode(self._learn(X, reset=True))
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None):
+        """Learn further ids: a code, once given, never changes.
+
+        With `min_frequency`, rows are counted over all calls, and an infrequent id that has become frequent gets the
+        next free code; a share is one of all rows seen so far.
+
+        Parameters
+        ----------
+        X : table or array-like of shape (n_samples, n_features)
+            One id a row and column. The first call fits.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : IdEncoder
+            The fitted encoder.
+
+        Raises
+        ------
+        ValueError
+            If the columns differ from those of `fit`, or hold ids of another type.
+        """
+        self._learn(X, reset=not hasattr(self, "categories_"))
+        return self
+
+    def transform(self, X):
+        """Return the codes of the ids in `X`.
+
+        Parameters
+        ----------
+        X : table or array-like of shape (n_samples, n_features)
+            One id a row and column.
+
+        Returns
+        -------
+        codes : ndarray of shape (n_samples, n_features)
+            Codes of type `dtype`, ``-1`` for unknown, missing and infrequent ids.
+
+        Raises
+        ------
+        ValueError
+            If a column holds ids of another type than in `fit`, if an id is unknown and ``handle_unknown="error"``,
+            or if the columns are not those of `fit`.
+
+        Warns
+        -----
+        UserWarning
+            If more than half of the rows of a column hold unknown ids.
+        """
+        check_is_fitted(self)
+        header, columns = read_table(X, estimator=self)
+        validate_data(self, header, reset=False, skip_check_array=True)
+        return self._encode(columns)
+
+    def inverse_transform(self, X):
+        """Return the ids that stand behind codes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Codes as `transform` gives them.
+
+        Returns
+        -------
+        ids : ndarray of shape (n_samples, n_features)
+            The ids, ``None`` for ``-1``. An array of objects, unless all columns hold ids of one numeric type and
+            no code is ``-1``.
+
+        Raises
+        ------
+        ValueError
+            If `X` has another number of columns, or holds something that is no code.
+        """
+        check_is_fitted(self)
+        codes = check_array(X, ensure_min_samples=0, ensure_min_features=0, estimator=self)
+        if codes.shape[1] != self.n_features_in_:
+            raise ValueError(f"X must hold codes in shape (n_samples, {self.n_features_in_}); got shape {codes.shape}.")
+        columns = [self._decoded(j, codes[:, j]) for j in range(self.n_features_in_)]
+        dtypes = {column.dtype for column in columns}
+        ids = np.empty(codes.shape, dtype=dtypes.pop() if len(dtypes) == 1 else object)
+        for j, column in enumerate(columns):
+            ids[:, j] = column
+        return ids
+
+    def _learn(self, X, *, reset):
+        """Learn the ids of `X`, anew or behind those known, and return the columns read; all or nothing."""
+        header, columns = read_table(X, estimator=self)
+        if not reset:
+            validate_data(self, header, reset=False, skip_check_array=True)
+        columns = list(columns)
+        n_rows = len(columns[0].positions)
+        if reset:
+            known = [Vocabulary() for _ in columns]
+        else:
+            known = self._vocabularies
+            n_rows += self._n_rows_seen
+            for j, column in enumerate(columns):
+                self._refuse_other_kinds(j, column.ids)
+
+        min_count = self._min_count(n_rows)
+        vocabularies = [ids.extended(column, min_count) for ids, column in zip(known, columns, strict=True)]
+        _check_dtype(self.dtype, max(len(vocabulary.ids) for vocabulary in vocabularies))
+        if reset:
+            validate_data(self, header, reset=True, skip_check_array=True)
+        self._vocabularies = vocabularies
+        self._n_rows_seen = n_rows
+        self.categories_ = [vocabulary.ids for vocabulary in vocabularies]
+        return columns
+
+    def _min_count(self, n_rows):
+        if self.min_frequency is None:
+            return 1
+        if isinstance(self.min_frequency, Integral):
+            return int(self.min_frequency)
+        count = int(self.min_frequency * n_rows)
+        return count if count / n_rows >= self.min_frequency else count + 1  # 0.07 * 100 is more than 7
+
+    def _encode(self, columns):
+        """Codes of columns; warns the caller's caller's caller where most of a column is unknown."""
+        encoded = [self._encode_column(j, column) for j, column in enumerate(columns)]
+        n_rows = len(encoded[0][0])
+        codes = np.empty((n_rows, len(encoded)), dtype=self.dtype)
+        for j, (column, n_unknown) in enumerate(encoded):
+            codes[:, j] = column
+            if n_unknown > n_rows / 2:
+                warnings.warn(
+                    f"{n_unknown / n_rows:.0%} of the rows of {self._name(j)} hold ids that were not seen in fit; they "
+                    "are encoded as -1.",
+                    UserWarning,
+                    stacklevel=4,  # transform, and scikit-learn's wrapper of it for set_output
+                )
+        return codes
+
+    def _encode_column(self, j, column):
+        vocabulary = self._vocabularies[j]
+        codes = vocabulary.codes(column.ids)
+        n_unknown = 0
+        unknown = codes == MISSING
+        if unknown.any():
+            unknown[unknown] = ~vocabulary.accounts_for(column.ids[unknown])
+        if unknown.any():
+            self._refuse_other_kinds(j, column.ids[unknown])
+            n_unknown = int(np.append(unknown, False)[column.positions].sum())
+            if self.handle_unknown == "error":
+                self._refuse_unknown(j, column.ids[unknown], n_unknown, len(column.positions))
+        return np.append(codes, MISSING)[column.positions], n_unknown  # a missing id, at position -1, takes the last
+
+    def _refuse_other_kinds(self, j, ids):
+        fitted = self._vocabularies[j].kinds
+        other = kinds_of(ids) - fitted
+        if fitted and other:
+            raise ValueError(
+                f"{self._name(j)} holds ids of type {' and '.join(sorted(other))}, but in fit its ids were of type "
+                f"{' and '.join(sorted(fitted))}: none of them would be recognised. Convert the column to the type "
+                "used in fit (for instance with .astype(str) or .astype(int)), or fit again."
+            )
+
+    def _refuse_unknown(self, j, ids, n_unknown, n_rows):
+        shown = ", ".join(map(repr, ids[:5].tolist())) + (", ..." if len(ids) > 5 else "")
+        raise ValueError(
+            f"{self._name(j)} holds unknown ids in {n_unknown} of {n_rows} rows: {shown}. Fit on them, remove those "
+            'rows, or use handle_unknown="encode".'
+        )
+
+    def _decoded(self, j, codes):
+        """The ids of one column of codes: objects, where one is missing."""
+        ids = self.categories_[j]
+        if np.any((codes < MISSING) | (codes >= len(ids)) | (codes != np.floor(codes))):
+            last = len(ids) - 1
+            raise ValueError(f"{self._name(j)} holds numbers that are no codes: expected integers from -1 to {last}.")
+        codes = codes.astype(np.intp)
+        known = codes != MISSING
+        if known.all():
+            return ids[codes]
+        decoded = np.full(len(codes), None, dtype=object)
+        decoded[known] = ids[codes[known]]
+        return decoded
+
+    def _name(self, j):
+        return as_table_name(getattr(self, "feature_names_in_", None), j)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.categorical = True
+        tags.input_tags.allow_nan = True
+        tags.transformer_tags.preserves_dtype = []
+        return tags
+
+
+def _check_dtype(dtype, n_ids):
+    try:
+        type_ = None if dtype is None else np.dtype(dtype)
+    except (TypeError, ValueError):
+        type_ = None
+    if type_ is None or type_.kind not in "if":
+        raise InvalidParameterError(
+            f"The 'dtype' parameter of IdEncoder must be a signed integer or float type, which holds -1. Got {dtype!r}."
+        )
+    largest = np.iinfo(type_).max if type_.kind == "i" else 2 ** (np.finfo(type_).nmant + 1)
+    if n_ids - 1 > largest:
+        raise ValueError(f"dtype={type_} cannot hold the codes of {n_ids} ids; use a larger one, such as np.int64.")
