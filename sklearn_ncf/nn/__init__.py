@@ -1,0 +1,6 @@
+"""Neural collaborative filtering networks: torch alone, integer codes in, one score a row out."""
+
+from sklearn_ncf.nn._dropout import FastDropout
+from sklearn_ncf.nn._embedding_nn import ARCHITECTURES, EmbeddingNN
+
+__all__ = ["ARCHITECTURES", "EmbeddingNN", "FastDropout"]

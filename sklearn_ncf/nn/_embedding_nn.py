@@ -1,0 +1,229 @@
+"""EmbeddingNN: the networks of He et al. (2017) over any number of id columns, with biases and a bounded output."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_ncf.nn._dropout import FastDropout
+
+ARCHITECTURES = ("mlp", "gmf", "neumf")
+INIT_STD = 0.05  # of embeddings; N(0, 1), torch's own, starts with scores that dwarf the ratings
+
+
+class EmbeddingNN(nn.Module):
+    r"""Score rows of integer codes with GMF, MLP or NeuMF.
+
+    Every id of every column has an embedding vector and, with `use_bias`, a bias. With :math:`p` and :math:`q` the
+    vectors of a row's user and item, the score is
+
+    - ``"gmf"``: :math:`h^\top (p \odot q)` (He et al., equation 9),
+    - ``"mlp"``: a stack of Linear-ReLU-Dropout layers over :math:`[p, q]`, then one linear unit (equation 10),
+    - ``"neumf"``: both, each with vectors of its own, joined in one linear unit (equation 12),
+
+    plus the biases and a global one. Further columns (context) enter the MLP's concatenation; GMF's product becomes
+    the sum of the products of all pairs of columns, as in a factorization machine (Rendle 2010, equation 1).
+
+    Parameters
+    ----------
+    n_ids : sequence of int, length n_columns
+        Number of ids of each column; user first, item second.
+
+    architecture : {"mlp", "gmf", "neumf"}, default="neumf"
+        Which network.
+
+    embedding_dim : int, default=64
+        Length of an embedding vector; NeuMF has two of this length an id.
+
+    hidden_layer_sizes : sequence of int, default=(64, 32, 16)
+        Units of the MLP's hidden layers. GMF has none.
+
+    dropout : float, default=0.0
+        Share of hidden units dropped in training.
+
+    embedding_dropout : float, default=0.0
+        Share of embedding components dropped in training.
+
+    use_bias : bool, default=True
+        Whether ids have biases.
+
+    output_range : (float, float) or None, default=None
+        The score passes a sigmoid scaled to this range, in rating units. ``None`` leaves it unbounded.
+
+    output_center : float, default=0.0
+        The rating that a score of zero stands for: the network starts its training there.
+
+    output_scale : float, default=1.0
+        Where the output is unbounded, how many rating units a score of one is.
+
+    Attributes
+    ----------
+    embedding : nn.Embedding of shape (n_rows, embedding width)
+        The vectors of all columns, one column's block behind the other. The first row of a block stands for an
+        unknown id; the row of code ``c`` is ``first_rows[column] + c``.
+
+    bias : nn.Embedding of shape (n_rows, 1) or None
+        The biases, laid out in the same way.
+
+    References
+    ----------
+    X. He, L. Liao, H. Zhang, L. Nie, X. Hu, T.-S. Chua (2017). "Neural Collaborative Filtering", WWW.
+
+    S. Rendle (2010). "Factorization Machines", ICDM.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ncf.nn import EmbeddingNN
+    >>> net = EmbeddingNN(n_ids=[3, 4], architecture="gmf", output_range=(1, 5), output_center=3)
+    >>> codes = torch.tensor([[0, 3], [2, 1], [-1, -1]])  # -1: unknown
+    >>> net(codes).shape
+    torch.Size([3])
+    >>> bool(net(codes).min() >= 1 and net(codes).max() <= 5)
+    True
+    """
+
+    def __init__(
+        self,
+        n_ids: Sequence[int],
+        *,
+        architecture: str = "neumf",
+        embedding_dim: int = 64,
+        hidden_layer_sizes: Sequence[int] = (64, 32, 16),
+        dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+        use_bias: bool = True,
+        output_range: tuple[float, float] | None = None,
+        output_center: float = 0.0,
+        output_scale: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if architecture not in ARCHITECTURES:
+            raise ValueError(f"architecture={architecture!r} must be one of {ARCHITECTURES}.")
+        self.n_ids = tuple(int(n) for n in n_ids)
+        self.output_range = output_range
+        self.output_center = output_center
+        self.output_scale = output_scale
+
+        n_columns = len(self.n_ids)
+        self.gmf_dim = embedding_dim if architecture in ("gmf", "neumf") else 0
+        mlp_dim = embedding_dim if architecture in ("mlp", "neumf") else 0
+        blocks = torch.tensor([0, *(n + 1 for n in self.n_ids)]).cumsum(0)
+        self.register_buffer("first_rows", blocks[:-1] + 1, persistent=False)
+
+        n_rows = int(blocks[-1])
+        self.embedding = nn.Embedding(n_rows, self.gmf_dim + mlp_dim)
+        nn.init.normal_(self.embedding.weight, std=INIT_STD)
+        self.bias = nn.Embedding(n_rows, 1) if use_bias else None
+        if use_bias:
+            nn.init.zeros_(self.bias.weight)
+        self.embedding_dropout = FastDropout(embedding_dropout)
+        if self.gmf_dim:
+            self.gmf_weight = nn.Parameter(torch.ones(self.gmf_dim))
+        sizes = [n_columns * mlp_dim, *hidden_layer_sizes]
+        self.mlp = _mlp(sizes, dropout) if mlp_dim else None
+        self.intercept = nn.Parameter(torch.tensor(self._score_of_center()))
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """Score rows of codes.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (n_rows, n_columns), int64
+            Codes from 0, ``-1`` for an unknown id.
+
+        Returns
+        -------
+        Tensor of shape (n_rows,)
+            Scores, in rating units.
+        """
+        rows = codes + self.first_rows
+        vectors = self.embedding_dropout(self.embedding(rows))
+        score = self.intercept
+        if self.bias is not None:
+            score = score + self.bias(rows).sum(dim=(1, 2))
+        of_gmf, of_mlp = vectors.split((self.gmf_dim, vectors.shape[-1] - self.gmf_dim), dim=-1)
+        if self.gmf_dim:
+            score = score + _pairwise_products(of_gmf) @ self.gmf_weight
+        if self.mlp is not None:
+            score = score + self.mlp(of_mlp.flatten(1)).squeeze(1)
+        return self._to_ratings(score)
+
+    def column_rows(self, column: int) -> slice:
+        """The rows of a column's known ids in `embedding` and `bias`; the row before them is that of unknown ids."""
+        first = sum(n + 1 for n in self.n_ids[:column]) + 1
+        return slice(first, first + self.n_ids[column])
+
+    @torch.no_grad()
+    def fill_untrained(self, trained: Sequence[Tensor]) -> None:
+        """Give every id without training rows the mean of its column's trained vectors and biases.
+
+        So a row with an unknown user is scored with what is known of its item, and the other way round.
+
+        Parameters
+        ----------
+        trained : sequence of n_columns bool Tensors of shape (n_ids + 1,)
+            Which ids training rows had, the unknown one first.
+        """
+        for column, known in enumerate(trained):
+            rows = self.column_rows(column)
+            block = slice(rows.start - 1, rows.stop)
+            if not known[1:].any():
+                continue
+            for table in filter(None, (self.embedding, self.bias)):
+                weight = table.weight[block]
+                weight[~known] = weight[1:][known[1:]].mean(dim=0)
+
+    @torch.no_grad()
+    def copy_from(self, other: "EmbeddingNN") -> None:
+        """Take over all that another network of the same kind has learnt; `n_ids` may have grown since.
+
+        New ids start as unknown ones did.
+
+        Raises
+        ------
+        ValueError
+            If the networks differ in more than `n_ids`.
+        """
+        state, known = self.state_dict(), other.state_dict()
+        alike = len(self.n_ids) == len(other.n_ids) and state.keys() == known.keys()
+        if not alike or any(state[name].shape[1:] != known[name].shape[1:] for name in state):
+            raise ValueError("The networks differ in more than their numbers of ids.")
+        tables = {"embedding.weight", "bias.weight"} & state.keys()
+        for column in range(len(self.n_ids)):
+            mine, theirs = self.column_rows(column), other.column_rows(column)
+            for name in tables:
+                learnt = known[name][theirs.start - 1 : theirs.stop]
+                state[name][mine.start - 1 : mine.stop] = learnt[0]
+                state[name][mine.start - 1 : mine.start - 1 + len(learnt)] = learnt
+        self.load_state_dict({**known, **{name: state[name] for name in tables}})
+
+    def _score_of_center(self) -> float:
+        if self.output_range is None:
+            return 0.0
+        low, high = self.output_range
+        share = (self.output_center - low) / (high - low) if high > low else 0.5
+        return torch.tensor(share).clamp(0.01, 0.99).logit().item()
+
+    def _to_ratings(self, score: Tensor) -> Tensor:
+        if self.output_range is None:
+            return self.output_center + self.output_scale * score
+        low, high = self.output_range
+        return low + (high - low) * torch.sigmoid(score)
+
+
+def _mlp(sizes: Sequence[int], dropout: float) -> nn.Sequential:
+    """Linear-ReLU-Dropout layers, then one linear unit."""
+    layers: list[nn.Module] = []
+    for n_in, n_out in pairwise(sizes):
+        layers += [nn.Linear(n_in, n_out), nn.ReLU(), FastDropout(dropout)]
+    return nn.Sequential(*layers, nn.Linear(sizes[-1], 1))
+
+
+def _pairwise_products(vectors: Tensor) -> Tensor:
+    """Sum of the elementwise products of all pairs of columns: (rows, columns, dim) to (rows, dim)."""
+    if vectors.shape[1] == 2:
+        user, item = vectors.unbind(dim=1)
+        return user * item
+    return (vectors.sum(dim=1).square() - vectors.square().sum(dim=1)) / 2

@@ -1,0 +1,91 @@
+"""FastDropout is dropout: the right share, the right scale, independent masks, and the mask's own gradient."""
+
+import pytest
+import torch
+
+from sklearn_ncf.nn import FastDropout
+
+N = 400_000
+SIGMAS = 5  # a correct dropout fails one of these tests less than once in a million seeds; the seeds are fixed
+
+
+def masks(p, n=N, seed=0, shape=None):
+    torch.manual_seed(seed)
+    return FastDropout(p).train()(torch.ones(shape or n))
+
+
+@pytest.mark.parametrize("p", [0.05, 0.1, 0.3, 0.5, 0.75, 0.95])
+def test_share_of_dropped_components_is_p_to_a_256th(p):
+    dropped = (masks(p) == 0).double().mean().item()
+    expected = 1 - round((1 - p) * 256) / 256
+    assert abs(expected - p) <= 1 / 512
+    assert abs(dropped - expected) < SIGMAS * (expected * (1 - expected) / N) ** 0.5
+
+
+@pytest.mark.parametrize("p", [0.001, 0.003, 0.998, 0.9999])
+def test_shares_too_fine_for_a_byte_are_kept_too(p):
+    dropped = (masks(p) == 0).double().mean().item()
+    assert abs(dropped - p) < SIGMAS * (p * (1 - p) / N) ** 0.5
+
+
+@pytest.mark.parametrize("p", [0.001, 0.05, 0.3, 0.5, 0.95])
+def test_expectation_is_kept_and_kept_components_have_one_scale(p):
+    kept = masks(p)
+    scales = kept[kept > 0].unique()
+    assert len(scales) == 1
+    share = 1 / scales.item()
+    assert abs(kept.double().mean().item() - 1) < SIGMAS * ((1 - share) / share / N) ** 0.5
+
+
+@pytest.mark.parametrize("byte", range(8))
+def test_every_byte_of_the_random_numbers_drops_alike(byte):
+    dropped = (masks(0.3).view(-1, 8)[:, byte] == 0).double().mean().item()
+    assert abs(dropped - 77 / 256) < SIGMAS * (0.3 * 0.7 / (N / 8)) ** 0.5
+
+
+def correlation(first, second):
+    return torch.corrcoef(torch.stack([(first > 0).double(), (second > 0).double()]))[0, 1].abs().item()
+
+
+def test_masks_of_other_seeds_calls_and_neighbours_are_independent():
+    bound = SIGMAS / N**0.5
+    mask = masks(0.4)
+    assert correlation(mask, masks(0.4, seed=1)) < bound
+    again = FastDropout(0.4).train()(torch.ones(N))  # the same generator, further on
+    assert correlation(mask, again) < bound
+    for lag in (1, 2, 7, 8, 9, 64):
+        assert correlation(mask[lag:], mask[:-lag]) < bound
+
+
+def test_equal_seeds_give_equal_masks():
+    assert torch.equal(masks(0.3), masks(0.3))
+
+
+@pytest.mark.parametrize("shape", [(1,), (7,), (3, 5), (0,), (2, 3, 4)])
+def test_any_shape_is_kept(shape):
+    assert masks(0.5, shape=shape).shape == shape
+
+
+def test_gradient_is_the_mask_times_the_scale():
+    torch.manual_seed(0)
+    x = torch.randn(1000, requires_grad=True)
+    dropped = FastDropout(0.3).train()(x)
+    upstream = torch.randn(1000)
+    dropped.backward(upstream)
+    mask = (dropped != 0).float() * 256 / 179
+    torch.testing.assert_close(dropped, x * mask)
+    torch.testing.assert_close(x.grad, upstream * mask)
+
+
+def test_evaluation_and_p_of_zero_change_nothing_and_draw_nothing():
+    x = torch.randn(100)
+    before = torch.get_rng_state()
+    assert FastDropout(0.3).eval()(x) is x
+    assert FastDropout(0.0).train()(x) is x
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.0, 2])
+def test_share_out_of_range_is_refused(p):
+    with pytest.raises(ValueError, match="must be at least 0 and less than 1"):
+        FastDropout(p)
