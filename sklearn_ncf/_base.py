@@ -1,0 +1,275 @@
+"""BaseNCF: what the estimators share, from a table of raw ids to a trained net and back to predictions."""
+
+import copy
+import os
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator
+from sklearn.model_selection import train_test_split
+from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ncf._columns import MISSING, read_table, take_rows
+from sklearn_ncf._encoder import IdEncoder
+from sklearn_ncf._random import seeded_torch
+from sklearn_ncf.nn import ARCHITECTURES, EmbeddingNN
+from sklearn_ncf.training import (
+    OPTIMIZERS,
+    SCHEDULES,
+    Ratings,
+    build_callbacks,
+    build_net,
+    history_of,
+    predict_ratings,
+    resolve_device,
+    train,
+)
+
+AUTO_BATCHES = 100  # an epoch, at least: enough steps on small data
+AUTO_BATCH_SIZE = (32, 1024)
+
+
+class BaseNCF(BaseEstimator):
+    """Encoding, training, prediction and pickling of neural collaborative filtering.
+
+    A subclass has the parameters of `_parameter_constraints` and a `loss`, says what its network puts out
+    (`_output_params`) and in which unit losses are measured.
+    """
+
+    _parameter_constraints = {
+        "architecture": [StrOptions(set(ARCHITECTURES)), type],
+        "embedding_dim": [Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": ["array-like"],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "embedding_dropout": [Interval(Real, 0, 1, closed="left")],
+        "use_bias": ["boolean"],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), type],
+        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "learning_rate_schedule": [StrOptions(set(SCHEDULES))],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "max_epochs": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "patience": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "checkpoint_dir": [None, str, HasMethods("__fspath__")],
+        "callbacks": [None, list],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    @property
+    def user_embeddings_(self):
+        """Vectors of the users, in the order of ``encoder_.categories_[0]``."""
+        return self._embeddings_of(0)
+
+    @property
+    def item_embeddings_(self):
+        """Vectors of the items, in the order of ``encoder_.categories_[1]``."""
+        return self._embeddings_of(1)
+
+    def _fit(self, X, y, sample_weight, validation, *, goes_on, max_epochs, schedule, learning_rate):
+        """Train on checked targets and weights; on `validation`, a pair of table and targets, choose the epoch."""
+        self._check_joint_parameters()
+        device = resolve_device(self.device)
+        if sample_weight is not None and not sample_weight.all():
+            weighted = np.flatnonzero(sample_weight)  # no weight is no row: its ids are not learnt either
+            X, y, sample_weight = take_rows(X, weighted), y[weighted], sample_weight[weighted]
+        header, _ = read_table(X, estimator=self, min_columns=1 if goes_on else 2)
+        if goes_on:
+            validate_data(self, header, reset=False, skip_check_array=True)
+        encoder = copy.copy(self.encoder_) if goes_on else IdEncoder()
+        codes = encoder._encode(encoder._learn(X, reset=not goes_on))  # learning changes no array that a copy shares
+        parts = [(codes, y, sample_weight)]
+        if validation is not None:
+            header, columns = read_table(validation[0], estimator=self)
+            validate_data(encoder, header, reset=False, skip_check_array=True)
+            parts.append((encoder._encode(columns), validation[1], None))
+
+        with seeded_torch(self.random_state, device) as seed:
+            if self.early_stopping and validation is None:
+                parts = self._split(parts[0], seed)
+            data, *held_out = (Ratings(*part, device=device) for part in parts)
+            batch_size = self._batch_size(len(data))
+            callbacks = build_callbacks(
+                user_callbacks=self.callbacks,
+                schedule=schedule,
+                learning_rate=learning_rate,
+                n_batches=-(-len(data) // batch_size),
+                max_epochs=max_epochs,
+                patience=self.patience if self.early_stopping else None,
+                has_validation=bool(held_out),
+                checkpoint_dir=self._made_checkpoint_dir(),
+                verbose=self.verbose,
+            )
+            output = _output_params_of(self.net_) if goes_on else self._output_params(*parts[0][1:])
+            net = build_net(
+                *self._module_and_params(encoder, output),
+                loss=self.loss,
+                loss_scale=output["output_scale"],
+                optimizer=self.optimizer,
+                learning_rate=learning_rate,
+                weight_decay=self.weight_decay,
+                batch_size=batch_size,
+                max_epochs=max_epochs,
+                callbacks=callbacks,
+                device=device,
+                verbose=self.verbose,
+            )
+            if goes_on:
+                _carry_over(self.net_.module_, net.module_)
+            try:
+                train(net, data, *held_out)
+            except KeyboardInterrupt:
+                self._keep(encoder, net, codes)
+                raise
+        return self._keep(encoder, net, codes)
+
+    def _keep(self, encoder, net, codes):
+        """Set what was learnt, all at once, so that a fit that fails leaves a fitted estimator as it was."""
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(encoder, name):
+                setattr(self, name, getattr(encoder, name))
+            elif hasattr(self, name):
+                delattr(self, name)
+        self.encoder_ = encoder
+        self.net_ = net
+        self.history_ = history_of(net)
+        self.n_iter_ = len(self.history_)
+        valid_loss = self.history_["valid_loss"]
+        self.best_epoch_ = self.n_iter_ if valid_loss.isna().all() else int(valid_loss.idxmin()) + 1
+        self._missing_seen = (codes == MISSING).any(axis=0)
+        return self
+
+    def _predict_codes(self, X):
+        """Codes of a table, and the network's scores of them."""
+        check_is_fitted(self)
+        header, columns = read_table(X, estimator=self)
+        validate_data(self, header, reset=False, skip_check_array=True)
+        codes = self.encoder_._encode(columns)
+        return codes, predict_ratings(self.net_, codes)
+
+    def _split(self, part, seed):
+        """Training and validation rows, drawn at random."""
+        n_rows = len(part[0])
+        if n_rows < 2:
+            raise ValueError(
+                f"early_stopping=True needs rows to hold out, but there are n_samples={n_rows}; pass X_val and y_val "
+                "or use early_stopping=False."
+            )
+        rows = train_test_split(np.arange(n_rows), test_size=self.validation_fraction, random_state=seed)
+        return [_rows_of(part, part_rows) for part_rows in rows]
+
+    def _batch_size(self, n_rows):
+        if self.batch_size != "auto":
+            return self.batch_size
+        smallest, largest = AUTO_BATCH_SIZE
+        return min(max(n_rows // AUTO_BATCHES, smallest), largest)
+
+    def _module_and_params(self, encoder, output):
+        params = {
+            "n_ids": [len(ids) for ids in encoder.categories_],
+            "embedding_dim": self.embedding_dim,
+            "hidden_layer_sizes": tuple(int(size) for size in self.hidden_layer_sizes),
+            "dropout": self.dropout,
+            "embedding_dropout": self.embedding_dropout,
+            "use_bias": self.use_bias,
+            **output,
+        }
+        if isinstance(self.architecture, str):
+            return EmbeddingNN, {"architecture": self.architecture, **params}
+        return self.architecture, params
+
+    def _check_joint_parameters(self):
+        """Rules that `_parameter_constraints` cannot say."""
+        for name, base in (("architecture", torch.nn.Module), ("optimizer", torch.optim.Optimizer)):
+            value = getattr(self, name)
+            if isinstance(value, type) and not issubclass(value, base):
+                raise InvalidParameterError(
+                    f"The {name!r} parameter of {type(self).__name__} must be a name or a subclass of "
+                    f"torch's {base.__name__}. Got {value!r} instead."
+                )
+        if any(not isinstance(size, Integral) or size < 1 for size in self.hidden_layer_sizes):
+            raise InvalidParameterError(
+                f"The 'hidden_layer_sizes' parameter of {type(self).__name__} must hold positive integers. Got "
+                f"{self.hidden_layer_sizes!r} instead."
+            )
+
+    def _made_checkpoint_dir(self):
+        if self.checkpoint_dir is not None:
+            os.makedirs(self.checkpoint_dir, exist_ok=True)
+        return self.checkpoint_dir
+
+    def _embeddings_of(self, column):
+        if not hasattr(self, "net_"):
+            raise AttributeError(f"This {type(self).__name__} has no embeddings before fit.")
+        module = self.net_.module_
+        return module.embedding.weight[module.column_rows(column)].detach().cpu().numpy().copy()
+
+    def __getstate__(self):
+        """Arrays and parameters: no device, no optimizer, no training data."""
+        state = dict(super().__getstate__())
+        net = state.pop("net_", None)
+        if net is not None:
+            state["_net_state"] = {
+                "module": net.module,
+                "module_params": net.get_params_for("module"),
+                "loss": net.criterion__loss,
+                "loss_scale": net.criterion__scale,
+                "weights": {name: weight.cpu().numpy() for name, weight in net.module_.state_dict().items()},
+            }
+        return state
+
+    def __setstate__(self, state):
+        state = dict(state)
+        net_state = state.pop("_net_state", None)
+        super().__setstate__(state)
+        if net_state is not None:
+            self.net_ = _restored(net_state, self.device)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.categorical = True
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def _restored(net_state, device):
+    """A net from the arrays of a pickle, on the device asked for if it is there, else on the CPU."""
+    try:
+        device = resolve_device(device)
+    except ValueError:
+        device = "cpu"
+    net_state = dict(net_state)
+    weights = {name: torch.from_numpy(np.array(weight)) for name, weight in net_state.pop("weights").items()}
+    with seeded_torch(0, device):
+        net = build_net(net_state.pop("module"), net_state.pop("module_params"), device=device, **net_state)
+    net.module_.load_state_dict(weights)
+    net.module_.eval()
+    return net
+
+
+def _output_params_of(net):
+    return {name: value for name, value in net.get_params_for("module").items() if name.startswith("output_")}
+
+
+def _carry_over(learnt, module):
+    """Copy what a module has learnt into one that may know more ids."""
+    try:
+        if hasattr(module, "copy_from"):
+            module.copy_from(learnt)
+        else:
+            module.load_state_dict(learnt.state_dict())
+    except (RuntimeError, ValueError) as error:
+        raise ValueError(
+            f"The network cannot go on from the last fit, since its parameters have changed: {error} Fit anew with "
+            "warm_start=False."
+        ) from error
+
+
+def _rows_of(part, rows):
+    return tuple(None if array is None else array[rows] for array in part)

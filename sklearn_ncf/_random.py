@@ -1,0 +1,25 @@
+"""Seeds torch for one block of code and leaves its global state as it was."""
+
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from sklearn.utils import check_random_state
+
+
+@contextmanager
+def seeded_torch(random_state, device="cpu"):
+    """Run a block with torch seeded from `random_state`; yield the seed, for what else is random in the block.
+
+    `None` takes fresh entropy from the system, so that numpy's global state stays untouched too.
+    """
+    if random_state is None:
+        random_state = np.random.RandomState()
+    seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    gpus = [torch.device(device)] if torch.device(device).type == "cuda" else []
+    with torch.random.fork_rng(devices=gpus):
+        torch.default_generator.manual_seed(seed)
+        for gpu in gpus:
+            with torch.cuda.device(gpu):
+                torch.cuda.manual_seed(seed)
+        yield seed

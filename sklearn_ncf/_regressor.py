@@ -1,0 +1,405 @@
+"""NCFRegressor: ratings of user-item pairs by neural collaborative filtering."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils._param_validation import InvalidParameterError, StrOptions
+from sklearn.utils.validation import _check_sample_weight, assert_all_finite
+
+from sklearn_ncf._base import BaseNCF
+from sklearn_ncf._columns import MISSING
+from sklearn_ncf.training import LOSSES
+
+PARTIAL_FIT_RATE = 0.1  # of learning_rate: the end of a one-cycle schedule, not its peak
+
+
+class NCFRegressor(RegressorMixin, BaseNCF):
+    """Predict ratings with neural collaborative filtering.
+
+    The estimator encodes ids of any type inside `fit` and trains the networks of He et al. (2017), with biases and a
+    bounded output, on ratings: an embedding vector an id, joined by a product (GMF), a multilayer perceptron (MLP)
+    or both (NeuMF).
+
+    Parameters
+    ----------
+    architecture : {"neumf", "gmf", "mlp"} or nn.Module class, default="neumf"
+        The network, see :class:`sklearn_ncf.nn.EmbeddingNN`. A class of your own is called with `n_ids` and the
+        keyword parameters of ``EmbeddingNN`` but `architecture`, and maps int64 codes of shape (n_rows, n_columns),
+        ``-1`` for an unknown id, to ratings of shape (n_rows,).
+
+    embedding_dim : int, default=64
+        Length of an id's embedding vector; NeuMF has one for each of its halves.
+
+    hidden_layer_sizes : sequence of int, default=(64, 32, 16)
+        Units of the MLP's hidden layers. Ignored by ``"gmf"``.
+
+    dropout : float, default=0.3
+        Share of the MLP's hidden units dropped in training, in [0, 1).
+
+    embedding_dropout : float, default=0.5
+        Share of the embeddings' components dropped in training, in [0, 1).
+
+    use_bias : bool, default=True
+        Whether every id has a bias beside its vector.
+
+    loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
+        What training minimises. Errors are divided by the standard deviation of `y` first, so that
+        `learning_rate` and `weight_decay` mean the same on every rating scale; ``"huber"`` turns from squares to
+        lines at one standard deviation.
+
+    rating_range : "auto", (float, float) or None, default="auto"
+        Range that a scaled sigmoid keeps predictions in: the smallest and largest rating of `fit`, a given
+        ``(low, high)``, or ``None`` for an unbounded output.
+
+    optimizer : {"adam", "adamw"} or torch.optim.Optimizer class, default="adam"
+        ``"adam"`` adds the L2 penalty to the gradient, ``"adamw"`` shrinks the weights apart from it (Loshchilov and
+        Hutter 2019). A class gets `lr` and `weight_decay`.
+
+    learning_rate : float, default=0.01
+        Step size; with ``learning_rate_schedule="one_cycle"`` the largest one.
+
+    learning_rate_schedule : {"one_cycle", "constant"}, default="one_cycle"
+        Whether the step size rises to `learning_rate` and falls to nearly zero over all `max_epochs` (Smith and Topin
+        2018), or stays.
+
+    weight_decay : float, default=1e-4
+        Strength of the L2 penalty.
+
+    batch_size : int or "auto", default="auto"
+        Ratings a step. ``"auto"`` is a hundredth of the rows, at least 32 and at most 1024.
+
+    max_epochs : int, default=20
+        Passes over the ratings, fewer if training stops early.
+
+    early_stopping : bool, default=False
+        Whether to stop when the validation loss has not improved for `patience` epochs. The validation part is
+        `X_val` and `y_val` of `fit`, else `validation_fraction` of the rows, drawn at random. Whenever there is a
+        validation part, the weights of the best epoch are the fitted ones.
+
+    validation_fraction : float, default=0.1
+        Share of the rows held out by `early_stopping` where `fit` gets no `X_val`.
+
+    patience : int, default=5
+        Epochs without improvement after which training stops.
+
+    warm_start : bool, default=False
+        Whether a further `fit` goes on from the last one's weights, with its `rating_range_`. New ids start with the
+        mean vector of those known.
+
+    checkpoint_dir : str or path-like, default=None
+        Folder in which each fit makes a folder of its own, ``fit-...``, and writes weights, optimizer state and
+        history after every epoch, or after every epoch that is the best one so far where there is a validation part.
+
+    callbacks : list of skorch callbacks, default=None
+        Callbacks, or pairs ``(name, callback)``. Each fit trains with clones of them.
+
+    device : str, default="auto"
+        Where to train and predict: a torch device such as ``"cpu"``, ``"cuda"`` or ``"cuda:1"``. ``"auto"`` is a CUDA
+        GPU if there is one, else the CPU.
+
+    random_state : int, RandomState instance or None, default=None
+        Seeds first weights, shuffling, dropout and the validation part. Two fits with one int give the same bits on
+        the same CPU. torch's and numpy's global states are left as they were.
+
+    verbose : int, default=0
+        1 shows a progress bar over epochs, 2 prints a line an epoch.
+
+    Attributes
+    ----------
+    encoder_ : IdEncoder
+        The ids seen in `fit`.
+
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the torch module.
+
+    history_ : DataFrame of shape (n_iter_, n_columns)
+        A row an epoch: `epoch` from 1, `train_loss` and `valid_loss` (``NaN`` without a validation part) in rating
+        units (squared for ``"squared_error"`` and ``"huber"``), `learning_rate`, `duration` in seconds, then what
+        `callbacks` recorded.
+
+    n_iter_ : int
+        Epochs run.
+
+    best_epoch_ : int
+        Epoch of the fitted weights, from 1: the one of the lowest validation loss, else the last.
+
+    rating_range_ : (float, float) or None
+        Lowest and highest rating that `predict` gives.
+
+    mean_rating_ : float
+        Mean rating of `fit`, the prediction where neither user nor item are known.
+
+    user_embeddings_ : ndarray of shape (n_users, n_components), float32
+        The users' vectors in the order of ``encoder_.categories_[0]``; for NeuMF those of both halves side by side.
+
+    item_embeddings_ : ndarray of shape (n_items, n_components), float32
+        The items' vectors in the order of ``encoder_.categories_[1]``.
+
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns seen in `fit`, where they are all strings.
+
+    See Also
+    --------
+    IdEncoder : Turns raw ids into codes; as a step before this one it can pool infrequent ids.
+    sklearn_ncf.nn.EmbeddingNN : The networks.
+
+    Notes
+    -----
+    *Unknown ids.* A row with a user that `fit` did not see is scored with the mean of the users' vectors and biases,
+    that is, with what is known of its item, and the other way round. A row with neither gets the mean rating.
+    The code ``-1`` and missing ids, where `fit` has seen them, are one more id with a vector of its own.
+
+    *Interrupts.* `KeyboardInterrupt` reaches the caller, and what was learnt until then can be used.
+
+    References
+    ----------
+    X. He, L. Liao, H. Zhang, L. Nie, X. Hu, T.-S. Chua (2017). "Neural Collaborative Filtering", WWW.
+
+    I. Loshchilov, F. Hutter (2019). "Decoupled Weight Decay Regularization", ICLR.
+
+    L. N. Smith, N. Topin (2018). "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
+    Rates", arXiv:1708.07120.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn.pipeline import Pipeline
+    >>> from sklearn_ncf import IdEncoder, NCFRegressor
+    >>> X = pd.DataFrame({"user": ["ann", "ann", "bob", "bob"], "item": ["Alien", "Bambi", "Alien", "Dune"]})
+    >>> y = [5, 1, 4, 5]
+    >>> pipe = Pipeline([("enc", IdEncoder()), ("ncf", NCFRegressor(max_epochs=50, random_state=0))]).fit(X, y)
+    >>> pipe.predict(pd.DataFrame({"user": ["ann", "eve"], "item": ["Bambi", "Bambi"]})).round()
+    array([1., 1.], dtype=float32)
+    >>> pipe["ncf"].rating_range_
+    (1.0, 5.0)
+    """
+
+    _parameter_constraints = {
+        **BaseNCF._parameter_constraints,
+        "loss": [StrOptions(set(LOSSES))],
+        "rating_range": [StrOptions({"auto"}), tuple, list, None],
+    }
+
+    def __init__(
+        self,
+        architecture="neumf",
+        *,
+        embedding_dim=64,
+        hidden_layer_sizes=(64, 32, 16),
+        dropout=0.3,
+        embedding_dropout=0.5,
+        use_bias=True,
+        loss="squared_error",
+        rating_range="auto",
+        optimizer="adam",
+        learning_rate=0.01,
+        learning_rate_schedule="one_cycle",
+        weight_decay=1e-4,
+        batch_size="auto",
+        max_epochs=20,
+        early_stopping=False,
+        validation_fraction=0.1,
+        patience=5,
+        warm_start=False,
+        checkpoint_dir=None,
+        callbacks=None,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.architecture = architecture
+        self.embedding_dim = embedding_dim
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.dropout = dropout
+        self.embedding_dropout = embedding_dropout
+        self.use_bias = use_bias
+        self.loss = loss
+        self.rating_range = rating_range
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.warm_start = warm_start
+        self.checkpoint_dir = checkpoint_dir
+        self.callbacks = callbacks
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
+        """Learn from ratings.
+
+        Parameters
+        ----------
+        X : table or array-like of shape (n_samples, n_features), n_features >= 2
+            Ids: user, item, then any number of further columns (context). Integers, strings or mixed; missing ones
+            allowed.
+        y : array-like of shape (n_samples,)
+            Ratings, any finite numbers.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows. A row of weight zero counts as not there.
+        X_val : table or array-like of shape (n_val_samples, n_features), default=None
+            Ids of a validation part. Behind an encoder in a Pipeline, use ``transform_input=["X_val"]``.
+        y_val : array-like of shape (n_val_samples,), default=None
+            Ratings of the validation part.
+
+        Returns
+        -------
+        self : NCFRegressor
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the shapes or values of `X`, `y`, `sample_weight`, `X_val`, `y_val` are not as said above, a rating lies
+            outside a given `rating_range`, a parameter is out of its range, or `device` is not there.
+        FloatingPointError
+            If the loss becomes infinite or ``NaN``.
+        """
+        if (X_val is None) != (y_val is None):
+            raise ValueError("X_val and y_val belong together; pass both or neither.")
+        y = self._check_ratings(X, y)
+        validation = None if X_val is None else (X_val, self._check_ratings(X_val, y_val, name="y_val"))
+        return self._fit(
+            X,
+            y,
+            _checked_weight(sample_weight, y),
+            validation,
+            goes_on=self.warm_start and hasattr(self, "net_"),
+            max_epochs=self.max_epochs,
+            schedule=self.learning_rate_schedule,
+            learning_rate=self.learning_rate,
+        )
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Learn from ratings; called again, go on with further ones.
+
+        The first call is a `fit`. Each later one is one pass over the given rows at a tenth of `learning_rate`, within
+        the `rating_range_` of the first; new ids get vectors, and no known code moves.
+
+        Parameters
+        ----------
+        X : table or array-like of shape (n_samples, n_features)
+            Ids, in the columns of the first call.
+        y : array-like of shape (n_samples,)
+            Ratings.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        self : NCFRegressor
+            The fitted estimator.
+        """
+        if not hasattr(self, "net_"):
+            return self.fit(X, y, sample_weight)
+        y = self._check_ratings(X, y)
+        return self._fit(
+            X,
+            y,
+            _checked_weight(sample_weight, y),
+            None,
+            goes_on=True,
+            max_epochs=1,
+            schedule="constant",
+            learning_rate=self.learning_rate * PARTIAL_FIT_RATE,
+        )
+
+    def predict(self, X):
+        """Predict ratings.
+
+        Parameters
+        ----------
+        X : table or array-like of shape (n_samples, n_features)
+            Ids, in the columns of `fit`; unknown and missing ones are scored too.
+
+        Returns
+        -------
+        ratings : ndarray of shape (n_samples,), float32
+            Predicted ratings, in the units of `y`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If the columns are not those of `fit`, or hold ids of another type.
+        """
+        codes, ratings = self._predict_codes(X)
+        nothing_known = ((codes[:, :2] == MISSING) & ~self._missing_seen[:2]).all(axis=1)
+        ratings[nothing_known] = self.mean_rating_
+        return ratings
+
+    @property
+    def rating_range_(self):
+        """Lowest and highest rating that `predict` gives, or None where it is unbounded."""
+        return self.net_.module__output_range
+
+    @property
+    def mean_rating_(self):
+        """Weighted mean of the ratings seen in `fit`, the prediction where neither user nor item are known."""
+        return self.net_.module__output_center
+
+    def _check_ratings(self, X, y, name="y"):
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+        y = column_or_1d(y, dtype=np.float64, warn=True)
+        check_consistent_length(X, y)
+        assert_all_finite(y, input_name=name)
+        if np.abs(y).max(initial=0) > np.finfo(np.float32).max:
+            raise ValueError(f"{name} holds values too large for float32, in which the network computes.")
+        return y
+
+    def _output_params(self, y, sample_weight):
+        center = float(np.average(y, weights=sample_weight))
+        spread = float(np.sqrt(np.average((y - center) ** 2, weights=sample_weight)))
+        return {
+            "output_range": self._learnt_range(y),
+            "output_center": center,
+            "output_scale": spread or 1.0,
+        }
+
+    def _learnt_range(self, y):
+        if self.rating_range is None:
+            return None
+        found = float(y.min()), float(y.max())
+        if isinstance(self.rating_range, str):
+            return found
+        low, high = self._given_range()
+        if found[0] < low or found[1] > high:
+            raise ValueError(
+                f"y holds ratings from {found[0]:g} to {found[1]:g}, outside rating_range=({low:g}, {high:g}). Widen "
+                'rating_range, or use rating_range="auto" or None.'
+            )
+        return low, high
+
+    def _given_range(self):
+        bounds = tuple(self.rating_range)
+        numbers = len(bounds) == 2 and all(isinstance(bound, Real) and np.isfinite(bound) for bound in bounds)
+        if not numbers or bounds[0] >= bounds[1]:
+            raise InvalidParameterError(
+                f"The 'rating_range' parameter of {type(self).__name__} must be 'auto', None or a pair (low, high) of "
+                f"finite numbers, low below high. Got {self.rating_range!r} instead."
+            )
+        return float(bounds[0]), float(bounds[1])
+
+
+def _checked_weight(sample_weight, y):
+    if sample_weight is None:
+        return None
+    sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+    if not sample_weight.any():
+        raise ValueError("All sample weights are zero; at least one row needs a positive weight.")
+    return sample_weight

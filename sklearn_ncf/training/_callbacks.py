@@ -1,0 +1,61 @@
+"""The skorch callbacks behind the estimators' flat parameters."""
+
+import math
+import tempfile
+
+import torch
+from sklearn.base import clone
+from skorch.callbacks import Callback, Checkpoint, EarlyStopping, LRScheduler
+from tqdm.auto import tqdm
+
+SCHEDULES = ("constant", "one_cycle")
+
+
+class EpochProgressBar(Callback):
+    """A bar over epochs with the losses beside it."""
+
+    def on_train_begin(self, net, **kwargs):
+        self.bar_ = tqdm(total=net.max_epochs, unit="epoch", desc="fit")
+
+    def on_epoch_end(self, net, **kwargs):
+        losses = {
+            name: f"{net.history[-1][name]:.4f}" for name in ("train_loss", "valid_loss") if name in net.history[-1]
+        }
+        self.bar_.set_postfix(losses, refresh=False)
+        self.bar_.update()
+
+    def on_train_end(self, net, **kwargs):
+        self.bar_.close()
+
+
+def build_callbacks(
+    *, user_callbacks, schedule, learning_rate, n_batches, max_epochs, patience, has_validation, checkpoint_dir, verbose
+):
+    """All callbacks of one fit: the user's own, cloned, and those that the parameters ask for.
+
+    `patience=None` never stops early; with a validation part, the best epoch's weights come back all the same.
+    """
+    callbacks = []
+    if schedule == "one_cycle":
+        policy = {"max_lr": learning_rate, "total_steps": max(n_batches * max_epochs, 2)}
+        scheduler = LRScheduler(torch.optim.lr_scheduler.OneCycleLR, step_every="batch", event_name=None, **policy)
+        callbacks.append(("learning_rate_schedule", scheduler))
+    callbacks += [_cloned(callback) for callback in user_callbacks or ()]
+    if checkpoint_dir is not None:
+        folder = tempfile.mkdtemp(prefix="fit-", dir=checkpoint_dir)
+        monitor = "valid_loss_best" if has_validation else None
+        callbacks.append(("checkpoint", Checkpoint(monitor=monitor, dirname=folder)))
+    if verbose == 1:
+        callbacks.append(("progress", EpochProgressBar()))
+    if has_validation:
+        # Behind all others: when it stops the training, those behind it are not told of the epoch's end.
+        patience = math.inf if patience is None else patience
+        callbacks.append(("early_stopping", EarlyStopping(patience=patience, threshold=0, load_best=True)))
+    return callbacks
+
+
+def _cloned(callback):
+    if isinstance(callback, tuple):
+        name, callback = callback
+        return name, clone(callback, safe=False)
+    return clone(callback, safe=False)

@@ -1,0 +1,198 @@
+"""The skorch net: one training path for every estimator, from codes to the best epoch's weights."""
+
+import numpy as np
+import pandas as pd
+import torch
+from skorch import NeuralNet
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PassthroughScoring
+from skorch.helper import predefined_split
+from torch import Tensor, nn
+
+from sklearn_ncf.training._batches import Batch, BatchIterator, Ratings
+from sklearn_ncf.training._losses import RatingLoss
+from sklearn_ncf.training._optimizers import optimizer_params
+
+PREDICTION_CHUNK = 16_384  # rows: larger ones leave the caches and gain nothing
+
+
+class TrainingStopped(KeyboardInterrupt):
+    """Early stopping's way to end a training, told apart from a person's interrupt."""
+
+
+class NCFNet(NeuralNet):
+    """A skorch net that reads its batches from tensors, weights rows and refuses to go on with a broken loss."""
+
+    def on_epoch_end(self, net, **kwargs):
+        super().on_epoch_end(net, **kwargs)
+        self.history.record("learning_rate", self.optimizer_.param_groups[0]["lr"])
+
+    def notify(self, method_name, **cb_kwargs):
+        """As skorch's, but an `EarlyStopping` that stops raises `TrainingStopped`, not what Ctrl-C raises."""
+        getattr(self, method_name)(self, **cb_kwargs)
+        for _, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **cb_kwargs)
+            except KeyboardInterrupt as interrupt:
+                if isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience:
+                    raise TrainingStopped from interrupt
+                raise
+
+    def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
+        """As skorch's, but batches are written down one by one only where a callback watches them."""
+        if iterator is None:
+            return
+        if any(_watches_batches(callback) for _, callback in self.callbacks_):
+            super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
+        else:
+            self._run_unwatched(iterator, training, prefix)
+        losses = self.history[-1, "batches", :, prefix + "_loss"]
+        if not np.isfinite(losses).all():
+            part = "training" if training else "validation"
+            raise FloatingPointError(
+                f"The {part} loss became {losses[-1]} in epoch {len(self.history)}: most likely the learning rate "
+                f"({self.lr}) is too high; lower learning_rate."
+            )
+        if training:
+            self._fill_untrained()
+
+    def train_step_single(self, batch: Batch, **fit_params):
+        self._set_training(True)
+        predicted, loss = self._forward(batch)
+        loss.backward()
+        return {"loss": self.criterion_.in_rating_units(loss.detach()), "y_pred": predicted}
+
+    def validation_step(self, batch: Batch, **fit_params):
+        self._set_training(False)
+        with torch.no_grad():
+            predicted, loss = self._forward(batch)
+        return {"loss": self.criterion_.in_rating_units(loss), "y_pred": predicted}
+
+    def _run_unwatched(self, iterator: BatchIterator, training: bool, prefix: str) -> None:
+        """An epoch without a record of each batch, which would take a tenth of the time; one stands for all."""
+        schedulers = [callback for _, callback in self.callbacks_ if isinstance(callback, LRScheduler)]
+        losses, sizes = [], []
+        self._set_training(training)
+        with torch.set_grad_enabled(training):
+            for batch in iterator:
+                _, loss = self._forward(batch)
+                if training:
+                    self.optimizer_.zero_grad()
+                    loss.backward()
+                    self.optimizer_.step()
+                    for scheduler in schedulers:
+                        scheduler.on_batch_end(self, training=True)
+                losses.append(loss.detach())
+                sizes.append(len(batch[0]))
+        sizes = torch.tensor(sizes, dtype=torch.float64)
+        mean = torch.stack(losses).cpu().double() @ sizes / sizes.sum()
+        self.history.new_batch()
+        self.history.record_batch(prefix + "_loss", self.criterion_.in_rating_units(mean.item()))
+        self.history.record_batch(prefix + "_batch_size", int(sizes.sum()))
+        self.history.record(prefix + "_batch_count", len(sizes))
+
+    def _forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        codes, ratings = batch
+        predicted = self.module_(codes)
+        return predicted, self.criterion_(predicted, ratings, batch.sample_weight)
+
+    def _fill_untrained(self):
+        """Networks that know how give ids without training rows what was learnt of the others."""
+        if hasattr(self.module_, "fill_untrained"):
+            self.module_.fill_untrained(self.trained_ids_)
+
+
+def _watches_batches(callback: Callback) -> bool:
+    """Whether a callback has anything to do between the batches of an epoch."""
+    if isinstance(callback, PassthroughScoring):
+        return False  # asks for the mean over batches
+    if isinstance(callback, LRScheduler) and callback.event_name is None:
+        return False  # asks for its turn after each step
+    hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
+    return any(getattr(type(callback), hook, None) is not getattr(Callback, hook) for hook in hooks)
+
+
+def build_net(
+    module: type[nn.Module],
+    module_params: dict,
+    *,
+    loss: str,
+    loss_scale: float,
+    optimizer: str | type = "adam",
+    learning_rate: float = 1e-3,
+    weight_decay: float = 0.0,
+    batch_size: int = 1024,
+    max_epochs: int = 1,
+    callbacks: list | None = None,
+    device: str = "cpu",
+    verbose: int = 0,
+) -> NCFNet:
+    """An initialized net; torch's global generator draws the first weights."""
+    quiet = {} if verbose == 2 else {"callbacks__print_log": None}
+    net = NCFNet(
+        module,
+        criterion=RatingLoss,
+        criterion__loss=loss,
+        criterion__scale=loss_scale,
+        lr=learning_rate,
+        batch_size=batch_size,
+        max_epochs=max_epochs,
+        iterator_train=BatchIterator,
+        iterator_train__shuffle=True,
+        iterator_valid=BatchIterator,
+        iterator_valid__batch_size=PREDICTION_CHUNK,
+        train_split=None,
+        callbacks=callbacks,
+        device=device,
+        verbose=int(verbose == 2),
+        **optimizer_params(optimizer, weight_decay=weight_decay, device=device),
+        **{f"module__{name}": value for name, value in module_params.items()},
+        **quiet,
+    )
+    return net.initialize()
+
+
+def train(net: NCFNet, data: Ratings, validation: Ratings | None = None) -> None:
+    """Train a net for its `max_epochs`, or until early stopping ends it, and restore the best epoch's weights.
+
+    A person's `KeyboardInterrupt` is raised again after that, when the net holds what was learnt so far.
+    """
+    net.trained_ids_ = [
+        torch.bincount(column + 1, minlength=n + 1) > 0
+        for column, n in zip(data.codes.unbind(1), net.module__n_ids, strict=True)
+    ]
+    net.set_params(train_split=None if validation is None else predefined_split(validation))
+    net.notify("on_train_begin", X=data, y=None)
+    try:
+        net.fit_loop(data)
+    except TrainingStopped:
+        pass
+    except KeyboardInterrupt:
+        if net.history and "dur" not in net.history[-1]:
+            net.history.pop()  # an epoch that did not end
+        raise
+    finally:
+        net.set_params(train_split=None)  # or the net would hold on to the validation part
+        if net.history:
+            net.notify("on_train_end", X=data, y=None)
+        net.module_.eval()
+
+
+def history_of(net: NCFNet) -> pd.DataFrame:
+    """One row an epoch: epoch, losses in rating units, learning rate, duration in seconds, callbacks' own numbers."""
+    history = pd.DataFrame(net.history.to_list(), columns=None if net.history else ["epoch", "train_loss", "dur"])
+    history = history.rename(columns={"dur": "duration"})
+    first = ["epoch", "train_loss", "valid_loss", "learning_rate", "duration"]
+    ours = ("batches", "train_batch_count", "valid_batch_count")
+    others = [name for name in history.columns if name not in (*first, *ours) and not name.endswith("_best")]
+    return history.reindex(columns=[*first, *others]).astype({"epoch": int, "valid_loss": float})
+
+
+def predict_ratings(net: NCFNet, codes: np.ndarray) -> np.ndarray:
+    """Predict in chunks, without dropout: codes of shape (n_rows, n_columns) to float32 of shape (n_rows,)."""
+    ratings = np.empty(len(codes), dtype=np.float32)
+    net.module_.eval()
+    with torch.no_grad():
+        for start in range(0, len(codes), PREDICTION_CHUNK):
+            rows = slice(start, start + PREDICTION_CHUNK)
+            ratings[rows] = net.module_(torch.from_numpy(codes[rows]).to(net.device)).cpu().numpy()
+    return ratings

