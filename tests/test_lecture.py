@@ -116,6 +116,14 @@ def test_validation_runs_without_dropout_and_without_gradients(quick, ratings):
         assert batch["grad"] is batch["training"]
 
 
+def test_validation_loss_is_that_of_predict(quick, ratings, frozen):
+    X, y = ratings
+    model = quick(architecture="neumf", dropout=0.5, embedding_dropout=0.9, **frozen)
+    model.fit(X[:1500], y[:1500], X_val=X[1500:], y_val=y[1500:])
+    loss = np.mean((model.predict(X[1500:]) - y[1500:]) ** 2)
+    assert model.history_["valid_loss"].iloc[0] == pytest.approx(loss, rel=1e-5)
+
+
 def test_best_model_is_kept(quick, ratings):
     X, y = ratings
     settings = {"learning_rate": 0.1, "learning_rate_schedule": "constant", "embedding_dropout": 0.0}
