@@ -97,6 +97,7 @@ class BaseNCF(BaseEstimator):
             batch_size = self._batch_size(len(data))
             callbacks = build_callbacks(
                 user_callbacks=self.callbacks,
+                optimizer=self.optimizer,
                 schedule=schedule,
                 learning_rate=learning_rate,
                 n_batches=-(-len(data) // batch_size),

@@ -328,8 +328,8 @@ def test_architecture_can_be_a_module_of_ones_own(quick, ratings):
 
 def test_optimizer_can_be_a_class_of_torch(quick, ratings):
     X, y = ratings
-    for optimizer in ("adam", "adamw", torch.optim.RMSprop):
-        model = quick(optimizer=optimizer, max_epochs=10, embedding_dropout=0.1).fit(X, y)
+    for optimizer in ("adam", "adamw", torch.optim.RMSprop, torch.optim.Adagrad):
+        model = quick(optimizer=optimizer, learning_rate=0.02, max_epochs=15, embedding_dropout=0.1).fit(X, y)
         assert rmse(model.predict(X), y) < 0.9 * y.std()
 
 

@@ -8,6 +8,8 @@ from sklearn.base import clone
 from skorch.callbacks import Callback, Checkpoint, EarlyStopping, LRScheduler
 from tqdm.auto import tqdm
 
+from sklearn_ncf.training._optimizers import has_momentum
+
 SCHEDULES = ("constant", "one_cycle")
 
 
@@ -29,7 +31,17 @@ class EpochProgressBar(Callback):
 
 
 def build_callbacks(
-    *, user_callbacks, schedule, learning_rate, n_batches, max_epochs, patience, has_validation, checkpoint_dir, verbose
+    *,
+    user_callbacks,
+    optimizer,
+    schedule,
+    learning_rate,
+    n_batches,
+    max_epochs,
+    patience,
+    has_validation,
+    checkpoint_dir,
+    verbose,
 ):
     """All callbacks of one fit: the user's own, cloned, and those that the parameters ask for.
 
@@ -37,8 +49,14 @@ def build_callbacks(
     """
     callbacks = []
     if schedule == "one_cycle":
-        policy = {"max_lr": learning_rate, "total_steps": max(n_batches * max_epochs, 2)}
-        scheduler = LRScheduler(torch.optim.lr_scheduler.OneCycleLR, step_every="batch", event_name=None, **policy)
+        scheduler = LRScheduler(
+            torch.optim.lr_scheduler.OneCycleLR,
+            step_every="batch",
+            event_name=None,
+            max_lr=learning_rate,
+            total_steps=max(n_batches * max_epochs, 2),
+            cycle_momentum=has_momentum(optimizer),
+        )
         callbacks.append(("learning_rate_schedule", scheduler))
     callbacks += [_cloned(callback) for callback in user_callbacks or ()]
     if checkpoint_dir is not None:
