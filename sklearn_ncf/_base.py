@@ -2,6 +2,7 @@
 
 import copy
 import os
+from inspect import signature
 from numbers import Integral, Real
 
 import numpy as np
@@ -14,14 +15,16 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_ncf._columns import MISSING, read_table, take_rows
 from sklearn_ncf._encoder import IdEncoder
 from sklearn_ncf._random import seeded_torch
-from sklearn_ncf.nn import ARCHITECTURES, EmbeddingNN
+from sklearn_ncf.nn import ARCHITECTURES, N_SPECIAL, EmbeddingNN
 from sklearn_ncf.training import (
     OPTIMIZERS,
     SCHEDULES,
     Ratings,
+    best_epoch_of,
     build_callbacks,
     build_net,
     history_of,
+    optimizer_class,
     predict_ratings,
     resolve_device,
     train,
@@ -48,7 +51,7 @@ class BaseNCF(BaseEstimator):
         "optimizer": [StrOptions(set(OPTIMIZERS)), type],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "learning_rate_schedule": [StrOptions(set(SCHEDULES))],
-        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "weight_decay": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "max_epochs": [Interval(Integral, 1, None, closed="left")],
         "early_stopping": ["boolean"],
@@ -72,8 +75,11 @@ class BaseNCF(BaseEstimator):
         """Vectors of the items, in the order of ``encoder_.categories_[1]``."""
         return self._embeddings_of(1)
 
-    def _fit(self, X, y, sample_weight, validation, *, goes_on, max_epochs, schedule, learning_rate):
-        """Train on checked targets and weights; on `validation`, a pair of table and targets, choose the epoch."""
+    def _fit(self, X, y, sample_weight, validation, *, goes_on, holds_out, max_epochs, schedule, learning_rate):
+        """Train on checked targets and weights; `validation`, a pair of table and targets, chooses the epoch.
+
+        `goes_on` starts from the last fit, `holds_out` takes the validation part from the rows where none is given.
+        """
         self._check_joint_parameters()
         device = resolve_device(self.device)
         if sample_weight is not None and not sample_weight.all():
@@ -83,16 +89,18 @@ class BaseNCF(BaseEstimator):
         if goes_on:
             validate_data(self, header, reset=False, skip_check_array=True)
         encoder = copy.copy(self.encoder_) if goes_on else IdEncoder()
-        codes = encoder._encode(encoder._learn(X, reset=not goes_on))  # learning changes no array that a copy shares
+        codes = self._codes(encoder, encoder._learn(X, reset=not goes_on))  # it changes no array that a copy shares
+        output = self._output_params(y, sample_weight, goes_on=goes_on)
         parts = [(codes, y, sample_weight)]
         if validation is not None:
             header, columns = read_table(validation[0], estimator=self)
             validate_data(encoder, header, reset=False, skip_check_array=True)
-            parts.append((encoder._encode(columns), validation[1], None))
+            parts.append((self._codes(encoder, columns), validation[1], None))
 
         with seeded_torch(self.random_state, device) as seed:
-            if self.early_stopping and validation is None:
+            if holds_out and validation is None:
                 parts = self._split(parts[0], seed)
+            trained_ids = _trained_ids(parts[0][0], encoder, self._trained_ids if goes_on else None)
             data, *held_out = (Ratings(*part, device=device) for part in parts)
             batch_size = self._batch_size(len(data))
             callbacks = build_callbacks(
@@ -107,7 +115,6 @@ class BaseNCF(BaseEstimator):
                 checkpoint_dir=self._made_checkpoint_dir(),
                 verbose=self.verbose,
             )
-            output = _output_params_of(self.net_) if goes_on else self._output_params(*parts[0][1:])
             net = build_net(
                 *self._module_and_params(encoder, output),
                 loss=self.loss,
@@ -124,13 +131,14 @@ class BaseNCF(BaseEstimator):
             if goes_on:
                 _carry_over(self.net_.module_, net.module_)
             try:
-                train(net, data, *held_out)
+                train(net, data, *held_out, trained_ids=trained_ids)
             except KeyboardInterrupt:
-                self._keep(encoder, net, codes)
+                if net.history or not hasattr(self, "net_"):  # else the last fit is worth more
+                    self._keep(encoder, net, trained_ids)
                 raise
-        return self._keep(encoder, net, codes)
+        return self._keep(encoder, net, trained_ids)
 
-    def _keep(self, encoder, net, codes):
+    def _keep(self, encoder, net, trained_ids):
         """Set what was learnt, all at once, so that a fit that fails leaves a fitted estimator as it was."""
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(encoder, name):
@@ -141,18 +149,27 @@ class BaseNCF(BaseEstimator):
         self.net_ = net
         self.history_ = history_of(net)
         self.n_iter_ = len(self.history_)
-        valid_loss = self.history_["valid_loss"]
-        self.best_epoch_ = self.n_iter_ if valid_loss.isna().all() else int(valid_loss.idxmin()) + 1
-        self._missing_seen = (codes == MISSING).any(axis=0)
+        self.best_epoch_ = best_epoch_of(net)
+        self._trained_ids = trained_ids
         return self
 
-    def _predict_codes(self, X):
-        """Codes of a table, and the network's scores of them."""
+    def _scores(self, X):
+        """The network's scores of a table, and which ids of it the network was trained on."""
         check_is_fitted(self)
         header, columns = read_table(X, estimator=self)
         validate_data(self, header, reset=False, skip_check_array=True)
-        codes = self.encoder_._encode(columns)
-        return codes, predict_ratings(self.net_, codes)
+        codes = self._codes(self.encoder_, columns)
+        known = [trained[codes[:, j] + N_SPECIAL] for j, trained in enumerate(self._trained_ids)]
+        return predict_ratings(self.net_, codes), np.stack(known, axis=1)
+
+    def _codes(self, encoder, columns):
+        """Codes of columns: -1 for unknown ids, -2 for missing ones, which networks of somebody's own see as -1 too."""
+        columns = list(columns)
+        codes = encoder._encode(columns)
+        if hasattr(self._module_class(), "table_rows"):
+            for j, column in enumerate(columns):
+                codes[column.positions == MISSING, j] = -N_SPECIAL
+        return codes
 
     def _split(self, part, seed):
         """Training and validation rows, drawn at random."""
@@ -182,8 +199,11 @@ class BaseNCF(BaseEstimator):
             **output,
         }
         if isinstance(self.architecture, str):
-            return EmbeddingNN, {"architecture": self.architecture, **params}
-        return self.architecture, params
+            params["architecture"] = self.architecture
+        return self._module_class(), params
+
+    def _module_class(self):
+        return EmbeddingNN if isinstance(self.architecture, str) else self.architecture
 
     def _check_joint_parameters(self):
         """Rules that `_parameter_constraints` cannot say."""
@@ -194,6 +214,16 @@ class BaseNCF(BaseEstimator):
                     f"The {name!r} parameter of {type(self).__name__} must be a name or a subclass of "
                     f"torch's {base.__name__}. Got {value!r} instead."
                 )
+        if self.weight_decay != "auto" and "weight_decay" not in signature(optimizer_class(self.optimizer)).parameters:
+            raise InvalidParameterError(
+                f"The 'weight_decay' parameter of {type(self).__name__} must be 'auto' with an optimizer that has "
+                f"none: {self.optimizer!r}."
+            )
+        if self.optimizer == "rowwise_adamw" and not hasattr(self._module_class(), "table_rows"):
+            raise InvalidParameterError(
+                f"The 'optimizer' parameter of {type(self).__name__} must not be 'rowwise_adamw' with a network that "
+                f"does not say which rows it reads (table_rows): {self.architecture!r}. Use 'adamw'."
+            )
         if any(not isinstance(size, Integral) or size < 1 for size in self.hidden_layer_sizes):
             raise InvalidParameterError(
                 f"The 'hidden_layer_sizes' parameter of {type(self).__name__} must hold positive integers. Got "
@@ -209,6 +239,8 @@ class BaseNCF(BaseEstimator):
         if not hasattr(self, "net_"):
             raise AttributeError(f"This {type(self).__name__} has no embeddings before fit.")
         module = self.net_.module_
+        if not hasattr(module, "embedding"):
+            raise AttributeError(f"{type(module).__name__} has no table of embeddings.")
         return module.embedding.weight[module.column_rows(column)].detach().cpu().numpy().copy()
 
     def __getstate__(self):
@@ -254,8 +286,15 @@ def _restored(net_state, device):
     return net
 
 
-def _output_params_of(net):
-    return {name: value for name, value in net.get_params_for("module").items() if name.startswith("output_")}
+def _trained_ids(codes, encoder, before):
+    """Which ids of each column have had training rows, now or before: missing, unknown, then those of `encoder`."""
+    trained = []
+    for j, ids in enumerate(encoder.categories_):
+        known = np.bincount(codes[:, j] + N_SPECIAL, minlength=len(ids) + N_SPECIAL) > 0
+        if before is not None:
+            known[: len(before[j])] |= before[j]
+        trained.append(known)
+    return trained
 
 
 def _carry_over(learnt, module):

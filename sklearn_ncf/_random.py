@@ -1,10 +1,13 @@
 """Seeds torch for one block of code and leaves its global state as it was."""
 
+import threading
 from contextlib import contextmanager
 
 import numpy as np
 import torch
 from sklearn.utils import check_random_state
+
+LOCK = threading.RLock()  # torch's generator is one for all threads: fits that share it wait for each other
 
 
 @contextmanager
@@ -17,7 +20,7 @@ def seeded_torch(random_state, device="cpu"):
         random_state = np.random.RandomState()
     seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
     gpus = [torch.device(device)] if torch.device(device).type == "cuda" else []
-    with torch.random.fork_rng(devices=gpus):
+    with LOCK, torch.random.fork_rng(devices=gpus):
         torch.default_generator.manual_seed(seed)
         for gpu in gpus:
             with torch.cuda.device(gpu):

@@ -9,9 +9,9 @@ from sklearn.utils._param_validation import InvalidParameterError, StrOptions
 from sklearn.utils.validation import _check_sample_weight, assert_all_finite
 
 from sklearn_ncf._base import BaseNCF
-from sklearn_ncf._columns import MISSING
 from sklearn_ncf.training import LOSSES
 
+LARGEST = float(np.finfo(np.float32).max)
 PARTIAL_FIT_RATE = 0.1  # of learning_rate: the end of a one-cycle schedule, not its peak
 
 
@@ -27,7 +27,7 @@ class NCFRegressor(RegressorMixin, BaseNCF):
     architecture : {"neumf", "gmf", "mlp"} or nn.Module class, default="neumf"
         The network, see :class:`sklearn_ncf.nn.EmbeddingNN`. A class of your own is called with `n_ids` and the
         keyword parameters of ``EmbeddingNN`` but `architecture`, and maps int64 codes of shape (n_rows, n_columns),
-        ``-1`` for an unknown id, to ratings of shape (n_rows,).
+        ``-1`` for an unknown or missing id, to ratings of shape (n_rows,).
 
     embedding_dim : int, default=64
         Length of an id's embedding vector; NeuMF has one for each of its halves.
@@ -53,9 +53,11 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         Range that a scaled sigmoid keeps predictions in: the smallest and largest rating of `fit`, a given
         ``(low, high)``, or ``None`` for an unbounded output.
 
-    optimizer : {"adam", "adamw"} or torch.optim.Optimizer class, default="adam"
-        ``"adam"`` adds the L2 penalty to the gradient, ``"adamw"`` shrinks the weights apart from it (Loshchilov and
-        Hutter 2019). A class gets `lr` and `weight_decay`.
+    optimizer : {"auto", "adamw", "rowwise_adamw", "adam"} or torch.optim.Optimizer class, default="auto"
+        ``"adamw"`` shrinks the weights apart from the gradient (Loshchilov and Hutter 2019), ``"adam"`` adds an L2
+        penalty to it. ``"rowwise_adamw"`` is AdamW for tables of any size: a step updates the rows that its batch
+        reads, each making up for the steps that it has missed. ``"auto"`` is the row-wise one where the tables have
+        more than 40 rows for each row of a batch, else ``"adamw"``. A class gets `lr` and `weight_decay`.
 
     learning_rate : float, default=0.01
         Step size; with ``learning_rate_schedule="one_cycle"`` the largest one.
@@ -64,8 +66,10 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         Whether the step size rises to `learning_rate` and falls to nearly zero over all `max_epochs` (Smith and Topin
         2018), or stays.
 
-    weight_decay : float, default=1e-4
-        Strength of the L2 penalty.
+    weight_decay : float or "auto", default="auto"
+        How strongly weights are drawn to zero: with AdamW each step shrinks them by this share of the step size, with
+        ``"adam"`` it is the factor of an L2 penalty. ``"auto"`` is 0.5 with AdamW, 1e-4 with Adam, and a class's own
+        default with any other.
 
     batch_size : int or "auto", default="auto"
         Ratings a step. ``"auto"`` is a hundredth of the rows, at least 32 and at most 1024.
@@ -85,15 +89,16 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         Epochs without improvement after which training stops.
 
     warm_start : bool, default=False
-        Whether a further `fit` goes on from the last one's weights, with its `rating_range_`. New ids start with the
-        mean vector of those known.
+        Whether a further `fit` goes on from the last one's weights, with its `rating_range_` and `mean_rating_`. New
+        ids start with the mean vector of those known.
 
     checkpoint_dir : str or path-like, default=None
         Folder in which each fit makes a folder of its own, ``fit-...``, and writes weights, optimizer state and
         history after every epoch, or after every epoch that is the best one so far where there is a validation part.
 
     callbacks : list of skorch callbacks, default=None
-        Callbacks, or pairs ``(name, callback)``. Each fit trains with clones of them.
+        Callbacks, or pairs ``(name, callback)``. Each fit trains with clones of them. An ``LRScheduler`` among them
+        takes the place of `learning_rate_schedule`.
 
     device : str, default="auto"
         Where to train and predict: a torch device such as ``"cpu"``, ``"cuda"`` or ``"cuda:1"``. ``"auto"`` is a CUDA
@@ -152,9 +157,10 @@ class NCFRegressor(RegressorMixin, BaseNCF):
     -----
     *Unknown ids.* A row with a user that `fit` did not see is scored with the mean of the users' vectors and biases,
     that is, with what is known of its item, and the other way round. A row with neither gets the mean rating.
-    The code ``-1`` and missing ids, where `fit` has seen them, are one more id with a vector of its own.
+    The code ``-1``, and missing ids, are one more id each with a vector of its own, where `fit` has seen them.
 
-    *Interrupts.* `KeyboardInterrupt` reaches the caller, and what was learnt until then can be used.
+    *Interrupts.* `KeyboardInterrupt` reaches the caller, and what was learnt until then can be used; in the first
+    epoch of a further fit, that is the last fit.
 
     References
     ----------
@@ -196,10 +202,10 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         use_bias=True,
         loss="squared_error",
         rating_range="auto",
-        optimizer="adam",
+        optimizer="auto",
         learning_rate=0.01,
         learning_rate_schedule="one_cycle",
-        weight_decay=1e-4,
+        weight_decay="auto",
         batch_size="auto",
         max_epochs=20,
         early_stopping=False,
@@ -277,6 +283,7 @@ class NCFRegressor(RegressorMixin, BaseNCF):
             _checked_weight(sample_weight, y),
             validation,
             goes_on=self.warm_start and hasattr(self, "net_"),
+            holds_out=self.early_stopping,
             max_epochs=self.max_epochs,
             schedule=self.learning_rate_schedule,
             learning_rate=self.learning_rate,
@@ -312,6 +319,7 @@ class NCFRegressor(RegressorMixin, BaseNCF):
             _checked_weight(sample_weight, y),
             None,
             goes_on=True,
+            holds_out=False,
             max_epochs=1,
             schedule="constant",
             learning_rate=self.learning_rate * PARTIAL_FIT_RATE,
@@ -337,9 +345,8 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         ValueError
             If the columns are not those of `fit`, or hold ids of another type.
         """
-        codes, ratings = self._predict_codes(X)
-        nothing_known = ((codes[:, :2] == MISSING) & ~self._missing_seen[:2]).all(axis=1)
-        ratings[nothing_known] = self.mean_rating_
+        ratings, known = self._scores(X)
+        ratings[~known[:, :2].any(axis=1)] = self.mean_rating_
         return ratings
 
     @property
@@ -358,18 +365,33 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         y = column_or_1d(y, dtype=np.float64, warn=True)
         check_consistent_length(X, y)
         assert_all_finite(y, input_name=name)
-        if np.abs(y).max(initial=0) > np.finfo(np.float32).max:
+        if np.abs(y).max(initial=0) > LARGEST:
             raise ValueError(f"{name} holds values too large for float32, in which the network computes.")
         return y
 
-    def _output_params(self, y, sample_weight):
+    def _output_params(self, y, sample_weight, *, goes_on):
+        rating_range = self._learnt_range(y)
+        if goes_on:
+            return self._output_of_last_fit(rating_range)
         center = float(np.average(y, weights=sample_weight))
         spread = float(np.sqrt(np.average((y - center) ** 2, weights=sample_weight)))
+        rounding = 1e-6 * np.abs(y).max()
         return {
-            "output_range": self._learnt_range(y),
+            "output_range": rating_range,
             "output_center": center,
-            "output_scale": spread or 1.0,
+            "output_scale": spread if spread > rounding else 1.0,
         }
+
+    def _output_of_last_fit(self, rating_range):
+        """The output that a further fit keeps; `rating_range` is what it would learn anew."""
+        automatic = isinstance(self.rating_range, str)
+        if (self.rating_range_ is None) if automatic else (rating_range != self.rating_range_):
+            raise ValueError(
+                f"rating_range={self.rating_range!r} is not that of the last fit, {self.rating_range_}. Fit anew with "
+                "warm_start=False."
+            )
+        params = self.net_.get_params_for("module")
+        return {name: value for name, value in params.items() if name.startswith("output_")}
 
     def _learnt_range(self, y):
         if self.rating_range is None:
@@ -387,11 +409,11 @@ class NCFRegressor(RegressorMixin, BaseNCF):
 
     def _given_range(self):
         bounds = tuple(self.rating_range)
-        numbers = len(bounds) == 2 and all(isinstance(bound, Real) and np.isfinite(bound) for bound in bounds)
+        numbers = len(bounds) == 2 and all(isinstance(bound, Real) and abs(bound) < LARGEST for bound in bounds)
         if not numbers or bounds[0] >= bounds[1]:
             raise InvalidParameterError(
                 f"The 'rating_range' parameter of {type(self).__name__} must be 'auto', None or a pair (low, high) of "
-                f"finite numbers, low below high. Got {self.rating_range!r} instead."
+                f"finite numbers of float32, low below high. Got {self.rating_range!r} instead."
             )
         return float(bounds[0]), float(bounds[1])
 
@@ -402,4 +424,4 @@ def _checked_weight(sample_weight, y):
     sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
     if not sample_weight.any():
         raise ValueError("All sample weights are zero; at least one row needs a positive weight.")
-    return sample_weight
+    return sample_weight / sample_weight.max()

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from sklearn.exceptions import NotFittedError
 
 from sklearn_ncf import IdEncoder, NCFRegressor
@@ -116,6 +117,14 @@ def test_encoder_parameter_out_of_range_is_named_in_fit_and_not_before(name, val
     for method in (encoder.fit, encoder.fit_transform, encoder.partial_fit):
         with pytest.raises(ValueError, match=f"The '{name}' parameter of IdEncoder must"):
             method(X)
+
+
+def test_row_wise_training_needs_a_network_that_names_its_rows():
+    class Plain(torch.nn.Module):
+        pass
+
+    with pytest.raises(ValueError, match=r"'optimizer' parameter of NCFRegressor must not be 'rowwise_adamw' with"):
+        NCFRegressor(Plain, optimizer="rowwise_adamw").fit(X, y)
 
 
 def test_nothing_works_before_fit():

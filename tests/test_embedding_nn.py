@@ -6,7 +6,7 @@ import torch
 
 from sklearn_ncf.nn import ARCHITECTURES, EmbeddingNN
 
-CODES = torch.tensor([[0, 3], [2, 1], [-1, 0], [-1, -1]])
+CODES = torch.tensor([[0, 3], [2, 1], [-1, 0], [-2, -1]])
 
 
 def network(n_ids=(3, 4), **params):
@@ -106,20 +106,20 @@ def test_a_center_at_the_end_of_the_range_can_still_be_learnt_from():
 def test_ids_without_training_rows_get_the_mean_of_the_others(use_bias):
     net = network(use_bias=use_bias)
     before = net.embedding.weight.detach().clone()
-    trained = [torch.tensor([False, True, True, False]), torch.tensor([True, True, False, True, True])]
+    # missing, unknown, then three users and four items
+    trained = [torch.tensor([0, 0, 1, 1, 0]).bool(), torch.tensor([1, 0, 1, 0, 1, 1]).bool()]
     net.fill_untrained(trained)
-    users, items = net.embedding.weight[:4], net.embedding.weight[4:]
-    torch.testing.assert_close(users[0], before[1:3].mean(dim=0))
-    torch.testing.assert_close(users[3], before[1:3].mean(dim=0))
-    torch.testing.assert_close(users[1:3], before[1:3])
-    torch.testing.assert_close(items[0], before[4])  # missing items had rows of their own
-    torch.testing.assert_close(items[2], before[[5, 7, 8]].mean(dim=0))
+    users, items = net.embedding.weight[:5], net.embedding.weight[5:]
+    torch.testing.assert_close(users[[0, 1, 4]], before[2:4].mean(dim=0).expand(3, -1))
+    torch.testing.assert_close(users[2:4], before[2:4])
+    torch.testing.assert_close(items[0], before[5])  # missing items had rows of their own
+    torch.testing.assert_close(items[[1, 3]], before[[7, 9, 10]].mean(dim=0).expand(2, -1))
 
 
 def test_gmf_with_a_mean_vector_scores_the_mean_of_the_known_users():
     net = network(architecture="gmf")
     randomize_biases(net)
-    net.fill_untrained([torch.tensor([False, True, True, True]), torch.tensor([False, True, True, True, True])])
+    net.fill_untrained([torch.tensor([0, 0, 1, 1, 1]).bool(), torch.tensor([0, 0, 1, 1, 1, 1]).bool()])
     known = net(torch.tensor([[user, 2] for user in range(3)]))
     torch.testing.assert_close(net(torch.tensor([[-1, 2]]))[0], known.mean())
 

@@ -18,6 +18,7 @@ LECTURE = {
     "dropout": 0.3,
     "embedding_dropout": 0.05,
     "use_bias": False,
+    "optimizer": "adam",
     "learning_rate": 1e-3,
     "learning_rate_schedule": "constant",
     "weight_decay": 1e-5,

@@ -1,6 +1,6 @@
 """Neural collaborative filtering networks: torch alone, integer codes in, one score a row out."""
 
 from sklearn_ncf.nn._dropout import FastDropout
-from sklearn_ncf.nn._embedding_nn import ARCHITECTURES, EmbeddingNN
+from sklearn_ncf.nn._embedding_nn import ARCHITECTURES, N_SPECIAL, EmbeddingNN
 
-__all__ = ["ARCHITECTURES", "EmbeddingNN", "FastDropout"]
+__all__ = ["ARCHITECTURES", "N_SPECIAL", "EmbeddingNN", "FastDropout"]

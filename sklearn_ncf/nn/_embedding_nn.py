@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from sklearn_ncf.nn._dropout import FastDropout
 
 ARCHITECTURES = ("mlp", "gmf", "neumf")
+N_SPECIAL = 2  # rows of a table that stand for no id: missing, code -2, and unknown, code -1
 INIT_STD = 0.05  # of embeddings; N(0, 1), torch's own, starts with scores that dwarf the ratings
 
 
@@ -60,8 +61,8 @@ class EmbeddingNN(nn.Module):
     Attributes
     ----------
     embedding : nn.Embedding of shape (n_rows, embedding width)
-        The vectors of all columns, one column's block behind the other. The first row of a block stands for an
-        unknown id; the row of code ``c`` is ``first_rows[column] + c``.
+        The vectors of all columns, one column's block behind the other. The first row of a block stands for a missing
+        id, the second for an unknown one; the row of code ``c`` is ``first_rows[column] + c``.
 
     bias : nn.Embedding of shape (n_rows, 1) or None
         The biases, laid out in the same way.
@@ -109,8 +110,8 @@ class EmbeddingNN(nn.Module):
         n_columns = len(self.n_ids)
         self.gmf_dim = embedding_dim if architecture in ("gmf", "neumf") else 0
         mlp_dim = embedding_dim if architecture in ("mlp", "neumf") else 0
-        blocks = torch.tensor([0, *(n + 1 for n in self.n_ids)]).cumsum(0)
-        self.register_buffer("first_rows", blocks[:-1] + 1, persistent=False)
+        blocks = torch.tensor([0, *(n + N_SPECIAL for n in self.n_ids)]).cumsum(0)
+        self.register_buffer("first_rows", blocks[:-1] + N_SPECIAL, persistent=False)
 
         n_rows = int(blocks[-1])
         self.embedding = nn.Embedding(n_rows, self.gmf_dim + mlp_dim)
@@ -131,14 +132,14 @@ class EmbeddingNN(nn.Module):
         Parameters
         ----------
         codes : Tensor of shape (n_rows, n_columns), int64
-            Codes from 0, ``-1`` for an unknown id.
+            Codes from 0, ``-1`` for an unknown id, ``-2`` for a missing one.
 
         Returns
         -------
         Tensor of shape (n_rows,)
             Scores, in rating units.
         """
-        rows = codes + self.first_rows
+        rows = self.table_rows(codes)
         vectors = self.embedding_dropout(self.embedding(rows))
         score = self.intercept
         if self.bias is not None:
@@ -150,9 +151,13 @@ class EmbeddingNN(nn.Module):
             score = score + self.mlp(of_mlp.flatten(1)).squeeze(1)
         return self._to_ratings(score)
 
+    def table_rows(self, codes: Tensor) -> Tensor:
+        """The rows of `embedding` and `bias` that codes stand for, in the shape of the codes."""
+        return codes + self.first_rows
+
     def column_rows(self, column: int) -> slice:
-        """The rows of a column's known ids in `embedding` and `bias`; the row before them is that of unknown ids."""
-        first = sum(n + 1 for n in self.n_ids[:column]) + 1
+        """The rows of a column's known ids in `embedding` and `bias`; the two before are for missing and unknown."""
+        first = sum(n + N_SPECIAL for n in self.n_ids[:column]) + N_SPECIAL
         return slice(first, first + self.n_ids[column])
 
     @torch.no_grad()
@@ -163,17 +168,18 @@ class EmbeddingNN(nn.Module):
 
         Parameters
         ----------
-        trained : sequence of n_columns bool Tensors of shape (n_ids + 1,)
-            Which ids training rows had, the unknown one first.
+        trained : sequence of n_columns bool Tensors of shape (n_ids + 2,)
+            Which ids training rows had, the missing and the unknown one first.
         """
         for column, known in enumerate(trained):
             rows = self.column_rows(column)
-            block = slice(rows.start - 1, rows.stop)
-            if not known[1:].any():
+            block = slice(rows.start - N_SPECIAL, rows.stop)
+            if not known[N_SPECIAL:].any():
                 continue
             for table in filter(None, (self.embedding, self.bias)):
-                weight = table.weight[block]
-                weight[~known] = weight[1:][known[1:]].mean(dim=0)
+                weight, others = table.weight[block], known.to(table.weight.dtype)
+                others[:N_SPECIAL] = 0
+                weight[~known] = others @ weight / others.sum()  # no copy of the table, as a mask would make
 
     @torch.no_grad()
     def copy_from(self, other: "EmbeddingNN") -> None:
@@ -194,9 +200,10 @@ class EmbeddingNN(nn.Module):
         for column in range(len(self.n_ids)):
             mine, theirs = self.column_rows(column), other.column_rows(column)
             for name in tables:
-                learnt = known[name][theirs.start - 1 : theirs.stop]
-                state[name][mine.start - 1 : mine.stop] = learnt[0]
-                state[name][mine.start - 1 : mine.start - 1 + len(learnt)] = learnt
+                learnt = known[name][theirs.start - N_SPECIAL : theirs.stop]
+                block = state[name][mine.start - N_SPECIAL : mine.stop]
+                block[:] = learnt[N_SPECIAL - 1]
+                block[: len(learnt)] = learnt
         self.load_state_dict({**known, **{name: state[name] for name in tables}})
 
     def _score_of_center(self) -> float:
@@ -214,11 +221,15 @@ class EmbeddingNN(nn.Module):
 
 
 def _mlp(sizes: Sequence[int], dropout: float) -> nn.Sequential:
-    """Linear-ReLU-Dropout layers, then one linear unit."""
+    """Linear-ReLU-Dropout layers, then one linear unit; without biases at first, so that scores start near zero."""
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(sizes):
         layers += [nn.Linear(n_in, n_out), nn.ReLU(), FastDropout(dropout)]
-    return nn.Sequential(*layers, nn.Linear(sizes[-1], 1))
+    layers.append(nn.Linear(sizes[-1], 1))
+    for layer in layers:
+        if isinstance(layer, nn.Linear):
+            nn.init.zeros_(layer.bias)
+    return nn.Sequential(*layers)
 
 
 def _pairwise_products(vectors: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from tqdm.auto import tqdm
 
 from sklearn_ncf.training._optimizers import has_momentum
 
+BEST_EPOCH = "early_stopping"  # name of the callback that knows the best epoch
 SCHEDULES = ("constant", "one_cycle")
 
 
@@ -47,8 +48,9 @@ def build_callbacks(
 
     `patience=None` never stops early; with a validation part, the best epoch's weights come back all the same.
     """
-    callbacks = []
-    if schedule == "one_cycle":
+    callbacks = [_cloned(callback) for callback in user_callbacks or ()]
+    has_scheduler = any(isinstance(_unnamed(callback), LRScheduler) for callback in callbacks)
+    if schedule == "one_cycle" and not has_scheduler:
         scheduler = LRScheduler(
             torch.optim.lr_scheduler.OneCycleLR,
             step_every="batch",
@@ -58,7 +60,6 @@ def build_callbacks(
             cycle_momentum=has_momentum(optimizer),
         )
         callbacks.append(("learning_rate_schedule", scheduler))
-    callbacks += [_cloned(callback) for callback in user_callbacks or ()]
     if checkpoint_dir is not None:
         folder = tempfile.mkdtemp(prefix="fit-", dir=checkpoint_dir)
         monitor = "valid_loss_best" if has_validation else None
@@ -68,12 +69,15 @@ def build_callbacks(
     if has_validation:
         # Behind all others: when it stops the training, those behind it are not told of the epoch's end.
         patience = math.inf if patience is None else patience
-        callbacks.append(("early_stopping", EarlyStopping(patience=patience, threshold=0, load_best=True)))
+        callbacks.append((BEST_EPOCH, EarlyStopping(patience=patience, threshold=0, load_best=True)))
     return callbacks
 
 
 def _cloned(callback):
     if isinstance(callback, tuple):
-        name, callback = callback
-        return name, clone(callback, safe=False)
+        return callback[0], clone(callback[1], safe=False)
     return clone(callback, safe=False)
+
+
+def _unnamed(callback):
+    return callback[1] if isinstance(callback, tuple) else callback

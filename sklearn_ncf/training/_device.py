@@ -16,7 +16,7 @@ def resolve_device(device: str) -> str:
     except RuntimeError as error:
         raise ValueError(f"device={device!r} is no torch device; available here: {', '.join(available)}.") from error
     name = asked.type if asked.index is None else f"{asked.type}:{asked.index}"
-    if name not in available and asked.type not in ("cpu", "meta"):
+    if name not in available and asked.type != "cpu":
         raise ValueError(
             f"device={device!r} is not available; available here: {', '.join(available)}. Use one of these, or "
             'device="auto".'

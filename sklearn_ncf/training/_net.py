@@ -9,8 +9,10 @@ from skorch.helper import predefined_split
 from torch import Tensor, nn
 
 from sklearn_ncf.training._batches import Batch, BatchIterator, Ratings
+from sklearn_ncf.training._callbacks import BEST_EPOCH
 from sklearn_ncf.training._losses import RatingLoss
 from sklearn_ncf.training._optimizers import optimizer_params
+from sklearn_ncf.training._rowwise import RowwiseAdamW, mark_tables
 
 PREDICTION_CHUNK = 16_384  # rows: larger ones leave the caches and gain nothing
 
@@ -29,13 +31,25 @@ class NCFNet(NeuralNet):
     def notify(self, method_name, **cb_kwargs):
         """As skorch's, but an `EarlyStopping` that stops raises `TrainingStopped`, not what Ctrl-C raises."""
         getattr(self, method_name)(self, **cb_kwargs)
-        for _, callback in self.callbacks_:
+        # At the end the last one, which restores the best weights, comes first: others save what it has restored.
+        callbacks = reversed(self.callbacks_) if method_name == "on_train_end" else self.callbacks_
+        stopped = None
+        for _, callback in callbacks:
             try:
                 getattr(callback, method_name)(self, **cb_kwargs)
             except KeyboardInterrupt as interrupt:
-                if isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience:
-                    raise TrainingStopped from interrupt
-                raise
+                if not (isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience):
+                    raise
+                stopped = interrupt
+        if stopped is not None:
+            raise TrainingStopped from stopped
+
+    def get_dataset(self, X, y=None):
+        """As skorch's, for codes as an array."""
+        if isinstance(X, Ratings):
+            return X
+        codes = np.asarray(X, dtype=np.int64)
+        return Ratings(codes, np.zeros(len(codes)) if y is None else np.asarray(y), device=self.device)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """As skorch's, but batches are written down one by one only where a callback watches them."""
@@ -53,7 +67,7 @@ class NCFNet(NeuralNet):
                 f"({self.lr}) is too high; lower learning_rate."
             )
         if training:
-            self._fill_untrained()
+            self.settle()
 
     def train_step_single(self, batch: Batch, **fit_params):
         self._set_training(True)
@@ -92,11 +106,26 @@ class NCFNet(NeuralNet):
 
     def _forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         codes, ratings = batch
+        if self.module_.training and isinstance(self.optimizer_, RowwiseAdamW):
+            self.optimizer_.prepare(self.module_.table_rows(codes))
         predicted = self.module_(codes)
+        if predicted.shape != ratings.shape:
+            raise ValueError(
+                f"The network of 'architecture' must return one rating a row, in shape {tuple(ratings.shape)}; "
+                f"{type(self.module_).__name__} returned shape {tuple(predicted.shape)}."
+            )
         return predicted, self.criterion_(predicted, ratings, batch.sample_weight)
 
-    def _fill_untrained(self):
-        """Networks that know how give ids without training rows what was learnt of the others."""
+    def initialize_optimizer(self, *args, **kwargs):
+        """As skorch's, but a row-wise optimizer gets row-wise gradients."""
+        if self.optimizer is RowwiseAdamW:
+            mark_tables(self.module_)
+        return super().initialize_optimizer(*args, **kwargs)
+
+    def settle(self):
+        """Bring tables up to date, and give ids without training rows what was learnt of the others."""
+        if isinstance(self.optimizer_, RowwiseAdamW):
+            self.optimizer_.flush()
         if hasattr(self.module_, "fill_untrained"):
             self.module_.fill_untrained(self.trained_ids_)
 
@@ -119,7 +148,7 @@ def build_net(
     loss_scale: float,
     optimizer: str | type = "adam",
     learning_rate: float = 1e-3,
-    weight_decay: float = 0.0,
+    weight_decay: float | str = "auto",
     batch_size: int = 1024,
     max_epochs: int = 1,
     callbacks: list | None = None,
@@ -144,22 +173,27 @@ def build_net(
         callbacks=callbacks,
         device=device,
         verbose=int(verbose == 2),
-        **optimizer_params(optimizer, weight_decay=weight_decay, device=device),
+        **optimizer_params(
+            optimizer,
+            weight_decay=weight_decay,
+            device=device,
+            # only networks that say which rows they read can be trained row by row
+            n_table_rows=sum(module_params["n_ids"]) if hasattr(module, "table_rows") else 0,
+            batch_size=batch_size,
+        ),
         **{f"module__{name}": value for name, value in module_params.items()},
         **quiet,
     )
     return net.initialize()
 
 
-def train(net: NCFNet, data: Ratings, validation: Ratings | None = None) -> None:
+def train(net: NCFNet, data: Ratings, validation: Ratings | None = None, *, trained_ids: list[np.ndarray]) -> None:
     """Train a net for its `max_epochs`, or until early stopping ends it, and restore the best epoch's weights.
 
+    `trained_ids` says of each column's ids which ones this or an earlier training has seen; the others get the mean.
     A person's `KeyboardInterrupt` is raised again after that, when the net holds what was learnt so far.
     """
-    net.trained_ids_ = [
-        torch.bincount(column + 1, minlength=n + 1) > 0
-        for column, n in zip(data.codes.unbind(1), net.module__n_ids, strict=True)
-    ]
+    net.trained_ids_ = [torch.from_numpy(known).to(net.device) for known in trained_ids]
     net.set_params(train_split=None if validation is None else predefined_split(validation))
     net.notify("on_train_begin", X=data, y=None)
     try:
@@ -169,12 +203,19 @@ def train(net: NCFNet, data: Ratings, validation: Ratings | None = None) -> None
     except KeyboardInterrupt:
         if net.history and "dur" not in net.history[-1]:
             net.history.pop()  # an epoch that did not end
+        net.settle()
         raise
     finally:
         net.set_params(train_split=None)  # or the net would hold on to the validation part
         if net.history:
             net.notify("on_train_end", X=data, y=None)
         net.module_.eval()
+
+
+def best_epoch_of(net: NCFNet) -> int:
+    """The epoch whose weights the net has: the best one where there was a validation part, else the last."""
+    stopping = dict(net.callbacks_).get(BEST_EPOCH)
+    return len(net.history) if stopping is None else int(stopping.best_epoch_)
 
 
 def history_of(net: NCFNet) -> pd.DataFrame:

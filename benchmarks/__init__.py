@@ -1,0 +1,1 @@
+"""Benchmarks: each prints a table, comparing in one run, in turn, several rounds; see README.md."""

@@ -1,0 +1,16 @@
+"""The rating data that benchmarks read: found, never shipped."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+
+def load(name):
+    """Arrays `X` of shape (n_ratings, 2) and `y` of a file such as "ml100k"."""
+    folder = Path(os.environ.get("SKLEARN_NCF_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    path = folder / f"{name}.npz"
+    if not path.exists():
+        raise SystemExit(f"{path} is missing: set SKLEARN_NCF_DATA to a folder that holds {name}.npz.")
+    with np.load(path) as data:
+        return np.stack([data["user"], data["item"]], axis=1), data["rating"].astype(np.float64)

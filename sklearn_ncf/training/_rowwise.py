@@ -1,0 +1,143 @@
+"""RowwiseAdamW: AdamW whose step costs what its batch touches, however large the tables are."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+FLUSH_CHUNK = 65_536  # rows brought up to date at once at the end of an epoch
+
+
+class RowwiseAdamW(torch.optim.Optimizer):
+    r"""AdamW (Loshchilov and Hutter 2019) with deferred steps for embedding tables.
+
+    AdamW moves every row of a table at every step: one without a gradient goes on with its momentum and shrinks by the
+    weight decay. Here such a row is left alone until a batch reads it; `prepare` then makes up for the :math:`k` steps
+    it has missed, in closed form:
+
+    - moments: :math:`m \leftarrow \beta_1^k m, \; v \leftarrow \beta_2^k v`;
+    - momentum: :math:`w \leftarrow w - \eta \frac{\hat m}{\sqrt{\hat v}} \sum_{j=1}^{k} (\beta_1 / \sqrt{\beta_2})^j`;
+    - decay: :math:`w \leftarrow w \prod_s (1 - \eta_s \lambda)` over the steps :math:`s` missed.
+
+    What differs from AdamW: momentum and moments are made up with the learning rate, betas and bias correction of the
+    step at which the row is read, and before the decay of the steps missed, not between them. A row without a missed
+    step is treated exactly as AdamW does. So weight decay means the same whatever the size of the table, unlike in
+    ``torch.optim.SparseAdam``, which has none, and whose moments stand still between a row's batches.
+
+    The first parameter group holds the dense parameters, stepped by torch's fused AdamW, the second the tables.
+
+    Parameters
+    ----------
+    params : iterable of Tensors or of parameter groups
+        What to train; tables are told apart by `mark_tables`.
+    lr, betas, eps, weight_decay
+        As in ``torch.optim.AdamW``.
+    """
+
+    def __init__(
+        self,
+        params,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.01,
+    ) -> None:
+        params = [param for group in params for param in (group["params"] if isinstance(group, dict) else [group])]
+        tables = [param for param in params if getattr(param, "is_table", False)]
+        dense = [param for param in params if not getattr(param, "is_table", False)]
+        defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__([{"params": dense}, {"params": tables}], defaults)
+        fused = all(param.device.type in ("cpu", "cuda") for param in dense)
+        self._dense = torch.optim.AdamW(dense, fused=fused, **defaults)
+        # One group for both optimizers: a schedule that sets this one's learning rate sets the other's.
+        self.param_groups[0].update(self._dense.param_groups[0])
+        self._dense.param_groups = self.param_groups[:1]
+        self._dense.state = self.state
+        for table in tables:
+            self.state[table] = {
+                "step": 0,
+                "log_decay": 0.0,
+                "exp_avg": torch.zeros_like(table),
+                "exp_avg_sq": torch.zeros_like(table),
+                "row_step": torch.zeros(len(table), dtype=torch.int32, device=table.device),
+                "row_log_decay": torch.zeros(len(table), dtype=torch.float32, device=table.device),
+            }
+
+    @torch.no_grad()
+    def prepare(self, rows: Tensor) -> None:
+        """Make up for what `rows` have missed, before they are read; a row may be named more than once."""
+        rows = rows.flatten()
+        group = self.param_groups[1]
+        for table in group["params"]:
+            state = self.state[table]
+            n_missed = state["step"] - state["row_step"][rows]
+            if n_missed.any():
+                _catch_up(table, state, rows, n_missed.unsqueeze(1), group)
+
+    @torch.no_grad()
+    def flush(self) -> None:
+        """Make up for what all rows have missed."""
+        for table in self.param_groups[1]["params"]:
+            for rows in torch.arange(len(table), device=table.device).split(FLUSH_CHUNK):
+                self.prepare(rows)
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        """Step the dense parameters and the rows with a gradient, which must have been prepared."""
+        loss = None if closure is None else torch.enable_grad()(closure)()
+        self._dense.step()
+        group = self.param_groups[1]
+        for table in group["params"]:
+            if table.grad is not None:
+                _step_rows(table, self.state[table], group)
+        return loss
+
+
+def mark_tables(module: nn.Module) -> None:
+    """Give a module's embedding tables sparse gradients, and mark them for `RowwiseAdamW`."""
+    for table in module.modules():
+        if isinstance(table, nn.Embedding):
+            table.sparse = True
+            table.weight.is_table = True
+
+
+def _catch_up(table: Tensor, state: dict, rows: Tensor, n_missed: Tensor, group: dict) -> None:
+    """Bring rows from their last step to the table's; `n_missed` of shape (len(rows), 1)."""
+    beta1, beta2 = group["betas"]
+    missed = n_missed.to(table.dtype)
+    mean, square = state["exp_avg"][rows], state["exp_avg_sq"][rows]
+    ratio = beta1 / math.sqrt(beta2)
+    travelled = ratio * (1 - ratio**missed) / (1 - ratio)
+    move = _direction(mean, square, state["step"], group).mul_(travelled * group["lr"])
+    decay = (state["log_decay"] - state["row_log_decay"][rows]).exp().unsqueeze(1)
+    table[rows] = table[rows].sub_(move).mul_(decay)
+    state["exp_avg"][rows] = mean.mul_(beta1**missed)
+    state["exp_avg_sq"][rows] = square.mul_(beta2**missed)
+    state["row_step"][rows] = state["step"]
+    state["row_log_decay"][rows] = state["log_decay"]
+
+
+def _step_rows(table: Tensor, state: dict, group: dict) -> None:
+    """AdamW's step for the rows that have a gradient."""
+    beta1, beta2 = group["betas"]
+    grad = table.grad.coalesce()
+    rows, grad = grad.indices()[0], grad.values()
+    state["step"] += 1
+    shrink = 1 - group["lr"] * group["weight_decay"]
+    state["log_decay"] += math.log(shrink)
+    mean = state["exp_avg"][rows].lerp_(grad, 1 - beta1)
+    square = state["exp_avg_sq"][rows].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+    move = _direction(mean, square, state["step"], group).mul_(group["lr"])
+    table[rows] = table[rows].mul_(shrink).sub_(move)
+    state["exp_avg"][rows] = mean
+    state["exp_avg_sq"][rows] = square
+    state["row_step"][rows] = state["step"]
+    state["row_log_decay"][rows] = state["log_decay"]
+
+
+def _direction(mean: Tensor, square: Tensor, step: int, group: dict) -> Tensor:
+    """Adam's bias-corrected step for a learning rate of one."""
+    beta1, beta2 = group["betas"]
+    step = max(step, 1)
+    deviation = (square / (1 - beta2**step)).sqrt_().add_(group["eps"])
+    return (mean / (1 - beta1**step)).div_(deviation)
