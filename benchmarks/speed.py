@@ -26,7 +26,7 @@ LECTURE = {
     "embedding_dropout": 0.05,
 }
 LECTURE_ROWS = 8_000  # the lecture's loop takes too long for all of them; its time is per rating
-STEP_BATCH, STEPS = 1024, 40
+STEP_BATCH, STEPS = 1024, 15
 
 
 class LectureNet(nn.Module):
