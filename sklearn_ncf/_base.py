@@ -89,13 +89,14 @@ class BaseNCF(BaseEstimator):
         if goes_on:
             validate_data(self, header, reset=False, skip_check_array=True)
         encoder = copy.copy(self.encoder_) if goes_on else IdEncoder()
-        codes = self._codes(encoder, encoder._learn(X, reset=not goes_on))  # it changes no array that a copy shares
+        module = self._module_class()
+        codes = _codes(encoder, encoder._learn(X, reset=not goes_on), module)  # it changes no array that a copy shares
         output = self._output_params(y, sample_weight, goes_on=goes_on)
         parts = [(codes, y, sample_weight)]
         if validation is not None:
             header, columns = read_table(validation[0], estimator=self)
             validate_data(encoder, header, reset=False, skip_check_array=True)
-            parts.append((self._codes(encoder, columns), validation[1], None))
+            parts.append((_codes(encoder, columns, module), validation[1], None))
 
         with seeded_torch(self.random_state, device) as seed:
             if holds_out and validation is None:
@@ -158,18 +159,9 @@ class BaseNCF(BaseEstimator):
         check_is_fitted(self)
         header, columns = read_table(X, estimator=self)
         validate_data(self, header, reset=False, skip_check_array=True)
-        codes = self._codes(self.encoder_, columns)
+        codes = _codes(self.encoder_, columns, self.net_.module)
         known = [trained[codes[:, j] + N_SPECIAL] for j, trained in enumerate(self._trained_ids)]
         return predict_ratings(self.net_, codes), np.stack(known, axis=1)
-
-    def _codes(self, encoder, columns):
-        """Codes of columns: -1 for unknown ids, -2 for missing ones, which networks of somebody's own see as -1 too."""
-        columns = list(columns)
-        codes = encoder._encode(columns)
-        if hasattr(self._module_class(), "table_rows"):
-            for j, column in enumerate(columns):
-                codes[column.positions == MISSING, j] = -N_SPECIAL
-        return codes
 
     def _split(self, part, seed):
         """Training and validation rows, drawn at random."""
@@ -284,6 +276,16 @@ def _restored(net_state, device):
     net.module_.load_state_dict(weights)
     net.module_.eval()
     return net
+
+
+def _codes(encoder, columns, module):
+    """Codes of columns: -1 for unknown ids, -2 for missing ones, which networks of somebody's own see as -1 too."""
+    columns = list(columns)
+    codes = encoder._encode(columns)
+    if hasattr(module, "table_rows"):
+        for j, column in enumerate(columns):
+            codes[column.positions == MISSING, j] = -N_SPECIAL
+    return codes
 
 
 def _trained_ids(codes, encoder, before):

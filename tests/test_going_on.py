@@ -47,6 +47,14 @@ def test_unknown_ids_are_not_taken_for_missing_ones(quick, ratings, further):
     assert of_unknown_user[0] == pytest.approx(of_known_users.mean(), abs=0.2)
 
 
+def test_parameters_set_after_fit_change_no_prediction(quick, ratings):
+    X, y = with_missing(ratings)
+    model = quick().fit(X, y)
+    before = model.predict(X)
+    model.set_params(architecture=torch.nn.Identity, embedding_dim=3, use_bias=False, rating_range=(2, 3))
+    np.testing.assert_array_equal(model.predict(X), before)
+
+
 def test_range_and_mean_are_those_of_all_rows_of_fit(quick, ratings):
     X, y = ratings
     outlier = y.clip(2, 4).where(np.arange(len(y)) != 7, 50)
