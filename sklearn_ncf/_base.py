@@ -1,7 +1,6 @@
 """BaseNCF: what the estimators share, from a table of raw ids to a trained net and back to predictions."""
 
 import copy
-import os
 from inspect import signature
 from numbers import Integral, Real
 
@@ -37,8 +36,8 @@ AUTO_BATCH_SIZE = (32, 1024)
 class BaseNCF(BaseEstimator):
     """Encoding, training, prediction and pickling of neural collaborative filtering.
 
-    A subclass has the parameters of `_parameter_constraints` and a `loss`, says what its network puts out
-    (`_output_params`) and in which unit losses are measured.
+    A subclass has the parameters of `_parameter_constraints` and a `loss`, and says in `_output_params` what its
+    network puts out.
     """
 
     _parameter_constraints = {
@@ -113,7 +112,7 @@ class BaseNCF(BaseEstimator):
                 max_epochs=max_epochs,
                 patience=self.patience if self.early_stopping else None,
                 has_validation=bool(held_out),
-                checkpoint_dir=self._made_checkpoint_dir(),
+                checkpoint_dir=self.checkpoint_dir,
                 verbose=self.verbose,
             )
             net = build_net(
@@ -221,11 +220,6 @@ class BaseNCF(BaseEstimator):
                 f"The 'hidden_layer_sizes' parameter of {type(self).__name__} must hold positive integers. Got "
                 f"{self.hidden_layer_sizes!r} instead."
             )
-
-    def _made_checkpoint_dir(self):
-        if self.checkpoint_dir is not None:
-            os.makedirs(self.checkpoint_dir, exist_ok=True)
-        return self.checkpoint_dir
 
     def _embeddings_of(self, column):
         if not hasattr(self, "net_"):

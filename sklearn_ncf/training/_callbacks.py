@@ -1,6 +1,7 @@
 """The skorch callbacks behind the estimators' flat parameters."""
 
 import math
+import os
 import tempfile
 
 import torch
@@ -61,13 +62,14 @@ def build_callbacks(
         )
         callbacks.append(("learning_rate_schedule", scheduler))
     if checkpoint_dir is not None:
+        os.makedirs(checkpoint_dir, exist_ok=True)
         folder = tempfile.mkdtemp(prefix="fit-", dir=checkpoint_dir)
         monitor = "valid_loss_best" if has_validation else None
         callbacks.append(("checkpoint", Checkpoint(monitor=monitor, dirname=folder)))
     if verbose == 1:
         callbacks.append(("progress", EpochProgressBar()))
     if has_validation:
-        # Behind all others: when it stops the training, those behind it are not told of the epoch's end.
+        # Behind all others, and so the first at the end of training: they find the best epoch's weights restored.
         patience = math.inf if patience is None else patience
         callbacks.append((BEST_EPOCH, EarlyStopping(patience=patience, threshold=0, load_best=True)))
     return callbacks

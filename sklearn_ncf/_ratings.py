@@ -1,0 +1,44 @@
+"""Checks of what comes beside a table of ids: ratings, their range, and weights."""
+
+from numbers import Real
+
+import numpy as np
+from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.validation import _check_sample_weight, assert_all_finite
+
+LARGEST = float(np.finfo(np.float32).max)
+
+
+def check_ratings(X, y, *, estimator, name="y"):
+    """Ratings as float64 of shape (n_samples,), one for each row of `X`."""
+    if y is None:
+        raise ValueError(f"{type(estimator).__name__} requires y to be passed, but the target y is None.")
+    y = column_or_1d(y, dtype=np.float64, warn=True)
+    check_consistent_length(X, y)
+    assert_all_finite(y, input_name=name)
+    if np.abs(y).max(initial=0) > LARGEST:
+        raise ValueError(f"{name} holds values too large for float32, in which the network computes.")
+    return y
+
+
+def check_range(rating_range, *, estimator):
+    """A given `rating_range` as a pair of floats."""
+    bounds = tuple(rating_range)
+    numbers = len(bounds) == 2 and all(isinstance(bound, Real) and abs(bound) < LARGEST for bound in bounds)
+    if not numbers or bounds[0] >= bounds[1]:
+        raise InvalidParameterError(
+            f"The 'rating_range' parameter of {type(estimator).__name__} must be 'auto', None or a pair (low, high) of "
+            f"finite numbers of float32, low below high. Got {rating_range!r} instead."
+        )
+    return float(bounds[0]), float(bounds[1])
+
+
+def check_weight(sample_weight, y):
+    """Weights as float64 of shape (n_samples,), the largest of them 1, or None."""
+    if sample_weight is None:
+        return None
+    sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+    if not sample_weight.any():
+        raise ValueError("All sample weights are zero; at least one row needs a positive weight.")
+    return sample_weight / sample_weight.max()
