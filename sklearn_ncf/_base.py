@@ -84,6 +84,8 @@ class BaseNCF(BaseEstimator):
         if sample_weight is not None and not sample_weight.all():
             weighted = np.flatnonzero(sample_weight)  # no weight is no row: its ids are not learnt either
             X, y, sample_weight = take_rows(X, weighted), y[weighted], sample_weight[weighted]
+        if sample_weight is not None and (sample_weight == sample_weight[0]).all():
+            sample_weight = None
         header, _ = read_table(X, estimator=self, min_columns=1 if goes_on else 2)
         if goes_on:
             validate_data(self, header, reset=False, skip_check_array=True)

@@ -1,5 +1,7 @@
 """FastDropout is dropout: the right share, the right scale, independent masks, and the mask's own gradient."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -55,6 +57,32 @@ def test_masks_of_other_seeds_calls_and_neighbours_are_independent():
     assert correlation(mask, again) < bound
     for lag in (1, 2, 7, 8, 9, 64):
         assert correlation(mask[lag:], mask[:-lag]) < bound
+
+
+def test_masks_drawn_ahead_are_used_once_each():
+    torch.manual_seed(0)
+    dropout = FastDropout(0.4).train()
+    calls = [dropout(torch.ones(n)) for n in [1000, 999] * 50]  # several draws, with a rest too short for a call
+    assert all(not torch.equal(first[:999], second[:999]) for first, second in pairwise(calls))
+    mask = torch.cat(calls)
+    bound = SIGMAS / len(mask) ** 0.5
+    assert abs((mask == 0).double().mean().item() - 102 / 256) < SIGMAS * (0.4 * 0.6 / len(mask)) ** 0.5
+    for lag in (1, 999, 1000, 1999, 16_000):
+        assert correlation(mask[lag:], mask[:-lag]) < bound
+
+
+def test_evaluation_forgets_masks_drawn_ahead():
+    dropout = FastDropout(0.4).train()
+    dropout(torch.ones(1000))
+    dropout.eval().train()
+    torch.manual_seed(0)
+    assert torch.equal(dropout(torch.ones(1000)), masks(0.4, n=1000))
+
+
+def test_another_dtype_keeps_its_own():
+    dropout = FastDropout(0.4).train()
+    assert dropout(torch.ones(100)).dtype == torch.float32
+    assert dropout(torch.ones(100, dtype=torch.float64)).dtype == torch.float64
 
 
 def test_equal_seeds_give_equal_masks():

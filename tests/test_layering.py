@@ -53,9 +53,9 @@ def test_skorch_is_imported_in_training_alone(path):
     assert "skorch" not in packages or layer_of(path) == "training"
 
 
-def test_networks_know_torch_alone():
+def test_networks_know_torch_and_numpy_alone():
     packages = {name.partition(".")[0] for path in (ROOT / "nn").glob("*.py") for name in imported(path)}
-    assert packages <= {"torch", "collections", "itertools", "math", "sklearn_ncf"}
+    assert packages <= {"torch", "numpy", "collections", "itertools", "math", "sklearn_ncf"}
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))

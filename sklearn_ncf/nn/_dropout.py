@@ -1,10 +1,13 @@
 """Dropout that spends little on random numbers."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 STEPS = 256  # values of a byte: the keep probability comes in steps of 1 / STEPS
+MASKS_AHEAD = 16  # drawn at once for the calls to come,
+COMPONENTS_AHEAD = 2**18  # unless they would leave the caches
 TOLERANCE = 0.05  # relative error of the dropped or the kept share that a byte may bring in
 
 
@@ -16,6 +19,9 @@ class FastDropout(nn.Module):
     threshold. The share of dropped components comes in steps of 1/256; what is kept is scaled by the inverse of the
     share that is really kept, so that the expectation is exact. Where a step is too coarse for `p`, and on devices
     other than the CPU, it is torch's own dropout.
+
+    The integers come from numpy's SFC64, several times as fast as torch's generator, which seeds it: what
+    ``torch.manual_seed`` fixes is fixed here too. Small masks are drawn some calls ahead; ``eval()`` forgets them.
 
     Parameters
     ----------
@@ -50,6 +56,7 @@ class FastDropout(nn.Module):
         self.n_kept = round((1 - p) * STEPS)
         dropped = 1 - self.n_kept / STEPS
         self.bytes_do = self.n_kept > 0 and abs(dropped - p) <= TOLERANCE * min(p, 1 - p)
+        self._ahead: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop components at random in training, return `x` itself otherwise."""
@@ -59,14 +66,26 @@ class FastDropout(nn.Module):
             return F.dropout(x, self.p, training=True)
         return x * self._mask(x)
 
+    def train(self, mode: bool = True) -> "FastDropout":
+        """Switch dropout on or off; off forgets the masks drawn ahead."""
+        if not mode:
+            self._ahead = None
+        return super().train(mode)
+
     def extra_repr(self) -> str:
         """Show `p` in the module's repr."""
         return f"p={self.p}"
 
     def _mask(self, x: Tensor) -> Tensor:
         n = x.numel()
-        # From the lowest number on: random_() alone leaves the sign bit, an eighth of the bytes' high bits, at zero.
-        numbers = torch.empty(-(-n // 8), dtype=torch.int64).random_(-(2**63), None)
-        mask = numbers.view(torch.uint8)[:n].view(x.shape).to(x.dtype)
+        if self._ahead is None or len(self._ahead) < n or self._ahead.dtype != x.dtype:
+            self._ahead = self._draw(max(n, min(MASKS_AHEAD * n, COMPONENTS_AHEAD)), x.dtype)
+        mask, self._ahead = self._ahead[:n], self._ahead[n:]
+        return mask.view(x.shape)
+
+    def _draw(self, n: int, dtype: torch.dtype) -> Tensor:
+        seed = torch.empty((), dtype=torch.int64).random_().item()
+        kept = torch.from_numpy(np.random.SFC64(seed).random_raw(-(-n // 8)).view(np.uint8)[:n])
         # 1 where byte < n_kept, else 0. Comparisons are not vectorised on the CPU, these are.
-        return mask.neg_().add_(self.n_kept).clamp_(0, 1).mul_(STEPS / self.n_kept)
+        kept = kept.clamp_(self.n_kept - 1, self.n_kept).neg_().add_(self.n_kept)
+        return kept.to(dtype).mul_(STEPS / self.n_kept)

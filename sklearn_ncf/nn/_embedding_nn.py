@@ -144,11 +144,10 @@ class EmbeddingNN(nn.Module):
         score = self.intercept
         if self.bias is not None:
             score = score + self.bias(rows).sum(dim=(1, 2))
-        of_gmf, of_mlp = vectors.split((self.gmf_dim, vectors.shape[-1] - self.gmf_dim), dim=-1)
         if self.gmf_dim:
-            score = score + _pairwise_products(of_gmf) @ self.gmf_weight
+            score = score + _pairwise_products(vectors[..., : self.gmf_dim]) @ self.gmf_weight
         if self.mlp is not None:
-            score = score + self.mlp(of_mlp.flatten(1)).squeeze(1)
+            score = score + self.mlp(vectors[..., self.gmf_dim :].flatten(1)).squeeze(1)
         return self._to_ratings(score)
 
     def table_rows(self, codes: Tensor) -> Tensor:

@@ -14,21 +14,21 @@ LOSSES = {
 class RatingLoss(nn.Module):
     """The weighted mean loss of a batch.
 
-    Errors are divided by `scale` (rating units) first; Huber's loss turns from squares to lines at one `scale`. So
-    neither learning rate nor weight decay depend on the unit of the ratings.
+    Errors count in units of `scale` (rating units); Huber's loss turns from squares to lines at one `scale`. So neither
+    learning rate nor weight decay depend on the unit of the ratings.
     """
 
     def __init__(self, loss: str, scale: float) -> None:
         super().__init__()
-        self.row_loss, self._power = LOSSES[loss]
-        self.scale = scale
+        self.row_loss, power = LOSSES[loss]
+        self.unit = scale**power
+        self.options = {"delta": scale} if loss == "huber" else {}
 
     def forward(self, predicted: Tensor, ratings: Tensor, sample_weight: Tensor | None = None) -> Tensor:
-        predicted, ratings = predicted / self.scale, ratings / self.scale
         if sample_weight is None:
-            return self.row_loss(predicted, ratings)
-        return (self.row_loss(predicted, ratings, reduction="none") * sample_weight).mean()
+            return self.row_loss(predicted, ratings, **self.options) / self.unit
+        return (self.row_loss(predicted, ratings, reduction="none", **self.options) * sample_weight).mean() / self.unit
 
     def in_rating_units(self, loss):
         """The loss as it is reported: of ratings as the user gave them."""
-        return loss * self.scale**self._power
+        return loss * self.unit

@@ -84,13 +84,15 @@ class NCFNet(NeuralNet):
     def _run_unwatched(self, iterator: BatchIterator, training: bool, prefix: str) -> None:
         """An epoch without a record of each batch, which would take a tenth of the time; one stands for all."""
         schedulers = [callback for _, callback in self.callbacks_ if isinstance(callback, LRScheduler)]
+        parameters = list(self.module_.parameters())
         losses, sizes = [], []
         self._set_training(training)
         with torch.set_grad_enabled(training):
             for batch in iterator:
                 _, loss = self._forward(batch)
                 if training:
-                    self.optimizer_.zero_grad()
+                    for parameter in parameters:  # a fraction of the time of the optimizer's zero_grad
+                        parameter.grad = None
                     loss.backward()
                     self.optimizer_.step()
                     for scheduler in schedulers:
