@@ -54,13 +54,12 @@ class RowwiseAdamW(torch.optim.Optimizer):
         self._dense.param_groups = self.param_groups[:1]
         self._dense.state = self.state
         for table in tables:
+            # A row's mean and square of gradients, the step it stands at and the decay up to there lie side by side:
+            # in a large table each of them would be one more wait for the memory.
             self.state[table] = {
                 "step": 0,
                 "log_decay": 0.0,
-                "exp_avg": torch.zeros_like(table),
-                "exp_avg_sq": torch.zeros_like(table),
-                "row_step": torch.zeros(len(table), dtype=torch.int32, device=table.device),
-                "row_log_decay": torch.zeros(len(table), dtype=torch.float32, device=table.device),
+                "rows": torch.zeros(len(table), 2 * table.shape[1] + 2, dtype=table.dtype, device=table.device),
             }
 
     @torch.no_grad()
@@ -70,9 +69,9 @@ class RowwiseAdamW(torch.optim.Optimizer):
         group = self.param_groups[1]
         for table in group["params"]:
             state = self.state[table]
-            n_missed = state["step"] - state["row_step"][rows]
-            if n_missed.any():
-                _catch_up(table, state, rows, n_missed.unsqueeze(1), group)
+            kept = state["rows"].index_select(0, rows)
+            if (kept[:, -2] < state["step"]).any():
+                _catch_up(table, state, rows, kept, group)
 
     @torch.no_grad()
     def flush(self) -> None:
@@ -101,20 +100,19 @@ def mark_tables(module: nn.Module) -> None:
             table.weight.is_table = True
 
 
-def _catch_up(table: Tensor, state: dict, rows: Tensor, n_missed: Tensor, group: dict) -> None:
-    """Bring rows from their last step to the table's; `n_missed` of shape (len(rows), 1)."""
+def _catch_up(table: Tensor, state: dict, rows: Tensor, kept: Tensor, group: dict) -> None:
+    """Bring rows, with the state kept of them, from their last step to the table's."""
     beta1, beta2 = group["betas"]
-    missed = n_missed.to(table.dtype)
-    mean, square = state["exp_avg"][rows], state["exp_avg_sq"][rows]
+    mean, square, step, log_decay = _parts(kept)
+    missed = state["step"] - step
     ratio = beta1 / math.sqrt(beta2)
     travelled = ratio * (1 - ratio**missed) / (1 - ratio)
-    move = _direction(mean, square, state["step"], group).mul_(travelled * group["lr"])
-    decay = (state["log_decay"] - state["row_log_decay"][rows]).exp().unsqueeze(1)
-    table[rows] = table[rows].sub_(move).mul_(decay)
-    state["exp_avg"][rows] = mean.mul_(beta1**missed)
-    state["exp_avg_sq"][rows] = square.mul_(beta2**missed)
-    state["row_step"][rows] = state["step"]
-    state["row_log_decay"][rows] = state["log_decay"]
+    move = _direction(mean, square, state["step"], group).mul_(travelled.mul_(group["lr"]))
+    decay = (state["log_decay"] - log_decay).exp_()
+    table.index_copy_(0, rows, table.index_select(0, rows).sub_(move).mul_(decay))
+    mean.mul_(beta1**missed)
+    square.mul_(beta2**missed)
+    _put_back(state, rows, kept)
 
 
 def _step_rows(table: Tensor, state: dict, group: dict) -> None:
@@ -125,14 +123,25 @@ def _step_rows(table: Tensor, state: dict, group: dict) -> None:
     state["step"] += 1
     shrink = 1 - group["lr"] * group["weight_decay"]
     state["log_decay"] += math.log(shrink)
-    mean = state["exp_avg"][rows].lerp_(grad, 1 - beta1)
-    square = state["exp_avg_sq"][rows].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+    kept = state["rows"].index_select(0, rows)
+    mean, square, *_ = _parts(kept)
+    mean.lerp_(grad, 1 - beta1)
+    square.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
     move = _direction(mean, square, state["step"], group).mul_(group["lr"])
-    table[rows] = table[rows].mul_(shrink).sub_(move)
-    state["exp_avg"][rows] = mean
-    state["exp_avg_sq"][rows] = square
-    state["row_step"][rows] = state["step"]
-    state["row_log_decay"][rows] = state["log_decay"]
+    table.index_copy_(0, rows, table.index_select(0, rows).mul_(shrink).sub_(move))
+    _put_back(state, rows, kept)
+
+
+def _parts(kept: Tensor) -> tuple[Tensor, ...]:
+    """Views of the state of rows: mean, square, step and logarithm of the decay."""
+    dim = kept.shape[1] // 2 - 1
+    return kept.split((dim, dim, 1, 1), dim=1)
+
+
+def _put_back(state: dict, rows: Tensor, kept: Tensor) -> None:
+    kept[:, -2] = state["step"]
+    kept[:, -1] = state["log_decay"]
+    state["rows"].index_copy_(0, rows, kept)
 
 
 def _direction(mean: Tensor, square: Tensor, step: int, group: dict) -> Tensor:
