@@ -11,7 +11,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ncf._columns import MISSING, read_table, take_rows
+from sklearn_ncf._columns import MISSING, chunks_of, read_table, take_rows
 from sklearn_ncf._encoder import IdEncoder
 from sklearn_ncf._random import seeded_torch
 from sklearn_ncf.nn import ARCHITECTURES, N_SPECIAL, EmbeddingNN
@@ -29,6 +29,7 @@ from sklearn_ncf.training import (
     train,
 )
 
+ROWS_AT_ONCE = 500_000  # of a table to predict: bounds what codes and hash tables take beside it
 AUTO_BATCHES = 100  # an epoch, at least: enough steps on small data
 AUTO_BATCH_SIZE = (32, 1024)
 
@@ -91,13 +92,15 @@ class BaseNCF(BaseEstimator):
             validate_data(self, header, reset=False, skip_check_array=True)
         encoder = copy.copy(self.encoder_) if goes_on else IdEncoder()
         module = self._module_class()
-        codes = _codes(encoder, encoder._learn(X, reset=not goes_on), module)  # it changes no array that a copy shares
+        codes, _ = _codes(encoder, encoder._learn(X, reset=not goes_on), module)  # it changes no array a copy shares
         output = self._output_params(y, sample_weight, goes_on=goes_on)
         parts = [(codes, y, sample_weight)]
         if validation is not None:
             header, columns = read_table(validation[0], estimator=self)
             validate_data(encoder, header, reset=False, skip_check_array=True)
-            parts.append((_codes(encoder, columns, module), validation[1], None))
+            validation_codes, n_unknown = _codes(encoder, columns, module)
+            encoder._warn_of_unknown(n_unknown, len(validation_codes), stacklevel=5)
+            parts.append((validation_codes, validation[1], None))
 
         with seeded_torch(self.random_state, device) as seed:
             if holds_out and validation is None:
@@ -158,11 +161,17 @@ class BaseNCF(BaseEstimator):
     def _scores(self, X):
         """The network's scores of a table, and which ids of it the network was trained on."""
         check_is_fitted(self)
-        header, columns = read_table(X, estimator=self)
-        validate_data(self, header, reset=False, skip_check_array=True)
-        codes = _codes(self.encoder_, columns, self.net_.module)
-        known = [trained[codes[:, j] + N_SPECIAL] for j, trained in enumerate(self._trained_ids)]
-        return predict_ratings(self.net_, codes), np.stack(known, axis=1)
+        scores, known, n_unknown = [], [], 0
+        for part in chunks_of(X, ROWS_AT_ONCE):
+            header, columns = read_table(part, estimator=self)
+            validate_data(self, header, reset=False, skip_check_array=True)
+            codes, n_unknown_here = _codes(self.encoder_, columns, self.net_.module)
+            n_unknown += n_unknown_here
+            known.append(np.stack([ids[codes[:, j] + N_SPECIAL] for j, ids in enumerate(self._trained_ids)], axis=1))
+            scores.append(predict_ratings(self.net_, codes))
+        scores = np.concatenate(scores)
+        self.encoder_._warn_of_unknown(n_unknown, len(scores), stacklevel=4)
+        return scores, np.concatenate(known)
 
     def _split(self, part, seed):
         """Training and validation rows, drawn at random."""
@@ -275,13 +284,16 @@ def _restored(net_state, device):
 
 
 def _codes(encoder, columns, module):
-    """Codes of columns: -1 for unknown ids, -2 for missing ones, which networks of somebody's own see as -1 too."""
+    """Codes of columns, and how many rows of each are unknown.
+
+    -1 stands for unknown ids, -2 for missing ones, which networks of somebody's own see as -1 too.
+    """
     columns = list(columns)
-    codes = encoder._encode(columns)
+    codes, n_unknown = encoder._codes_of(columns)
     if hasattr(module, "table_rows"):
         for j, column in enumerate(columns):
             codes[column.positions == MISSING, j] = -N_SPECIAL
-    return codes
+    return codes, n_unknown
 
 
 def _trained_ids(codes, encoder, before):

@@ -61,6 +61,19 @@ def take_rows(X, rows):
     return X.take(rows) if type(X).__module__.startswith("pyarrow") else _safe_indexing(X, rows)
 
 
+def chunks_of(X, n_rows):
+    """Yield a table in parts of at most `n_rows` rows, without a copy where its type allows it."""
+    n_all = X.shape[0] if getattr(X, "shape", ()) else len(X) if isinstance(X, list | tuple) else 0
+    if n_all <= n_rows:
+        yield X
+        return
+    for start in range(0, n_all, n_rows):
+        if type(X).__module__.startswith("pyarrow"):
+            yield X.slice(start, n_rows)
+        else:
+            yield _safe_indexing(X, slice(start, min(start + n_rows, n_all)))
+
+
 def kinds_of(ids):
     """The types found among distinct ids, as a set of words: two columns can share ids only where these meet."""
     if ids.dtype.kind in "iufb":

@@ -259,20 +259,29 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return count if count / n_rows >= self.min_frequency else count + 1  # 0.07 * 100 is more than 7
 
     def _encode(self, columns):
-        """Codes of columns; warns the caller's caller's caller where most of a column is unknown."""
-        encoded = [self._encode_column(j, column) for j, column in enumerate(columns)]
-        n_rows = len(encoded[0][0])
-        codes = np.empty((n_rows, len(encoded)), dtype=self.dtype)
-        for j, (column, n_unknown) in enumerate(encoded):
-            codes[:, j] = column
-            if n_unknown > n_rows / 2:
-                warnings.warn(
-                    f"{n_unknown / n_rows:.0%} of the rows of {self._name(j)} hold ids that were not seen in fit; they "
-                    "are encoded as -1.",
-                    UserWarning,
-                    stacklevel=4,  # transform, and scikit-learn's wrapper of it for set_output
-                )
+        """Codes of columns, as the public methods give them; they warn where most of a column is unknown."""
+        codes, n_unknown = self._codes_of(columns)
+        self._warn_of_unknown(n_unknown, len(codes), stacklevel=5)  # transform, and scikit-learn's set_output
         return codes
+
+    def _codes_of(self, columns):
+        """Codes of columns, and how many rows of each hold unknown ids."""
+        encoded = [self._encode_column(j, column) for j, column in enumerate(columns)]
+        codes = np.empty((len(encoded[0][0]), len(encoded)), dtype=self.dtype)
+        for j, (column, _) in enumerate(encoded):
+            codes[:, j] = column
+        return codes, np.array([n_unknown for _, n_unknown in encoded])
+
+    def _warn_of_unknown(self, n_unknown, n_rows, *, stacklevel):
+        """Warn where most of a column is unknown."""
+        for j, share in enumerate(n_unknown / n_rows):
+            if share > 0.5:
+                warnings.warn(
+                    f"{share:.0%} of the rows of {self._name(j)} hold ids that were not seen in fit; they are encoded "
+                    "as -1.",
+                    UserWarning,
+                    stacklevel=stacklevel,
+                )
 
     def _encode_column(self, j, column):
         vocabulary = self._vocabularies[j]

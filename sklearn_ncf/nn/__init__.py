@@ -2,5 +2,6 @@
 
 from sklearn_ncf.nn._dropout import FastDropout
 from sklearn_ncf.nn._embedding_nn import ARCHITECTURES, N_SPECIAL, EmbeddingNN
+from sklearn_ncf.nn._grid import GridScorer
 
-__all__ = ["ARCHITECTURES", "N_SPECIAL", "EmbeddingNN", "FastDropout"]
+__all__ = ["ARCHITECTURES", "N_SPECIAL", "EmbeddingNN", "FastDropout", "GridScorer"]

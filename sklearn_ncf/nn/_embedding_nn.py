@@ -148,7 +148,7 @@ class EmbeddingNN(nn.Module):
             score = score + _pairwise_products(vectors[..., : self.gmf_dim]) @ self.gmf_weight
         if self.mlp is not None:
             score = score + self.mlp(vectors[..., self.gmf_dim :].flatten(1)).squeeze(1)
-        return self._to_ratings(score)
+        return self.to_ratings(score)
 
     def table_rows(self, codes: Tensor) -> Tensor:
         """The rows of `embedding` and `bias` that codes stand for, in the shape of the codes."""
@@ -205,18 +205,19 @@ class EmbeddingNN(nn.Module):
                 block[: len(learnt)] = learnt
         self.load_state_dict({**known, **{name: state[name] for name in tables}})
 
+    def to_ratings(self, score: Tensor) -> Tensor:
+        """Scores as the output layer gives them, in rating units."""
+        if self.output_range is None:
+            return self.output_center + self.output_scale * score
+        low, high = self.output_range
+        return low + (high - low) * torch.sigmoid(score)
+
     def _score_of_center(self) -> float:
         if self.output_range is None:
             return 0.0
         low, high = self.output_range
         share = (self.output_center - low) / (high - low) if high > low else 0.5
         return torch.tensor(share).clamp(0.01, 0.99).logit().item()
-
-    def _to_ratings(self, score: Tensor) -> Tensor:
-        if self.output_range is None:
-            return self.output_center + self.output_scale * score
-        low, high = self.output_range
-        return low + (high - low) * torch.sigmoid(score)
 
 
 def _mlp(sizes: Sequence[int], dropout: float) -> nn.Sequential:

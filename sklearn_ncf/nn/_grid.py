@@ -1,0 +1,103 @@
+"""GridScorer: scores of every pair of a query and an item, with what pairs share computed once."""
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_ncf.nn._embedding_nn import EmbeddingNN
+
+ITEM = 1  # the column of the items
+PAIRS_AT_ONCE = 16_384  # larger blocks of hidden units leave the caches
+
+
+class GridScorer:
+    r"""Score queries (a user, with context if there is any) against a list of items.
+
+    A pair's first hidden layer is linear in the concatenated vectors, :math:`W [p, q] + b = W_p p + (W_q q + b)`, so
+    each half is computed once for each query or item instead of once for each pair; GMF's products, weighted, are a
+    product of two matrices. What is left for each pair are the layers behind the first one. The scores are those of
+    the network in evaluation, but for rounding.
+
+    Parameters
+    ----------
+    module : EmbeddingNN
+        The trained network; later changes of its weights are not seen.
+
+    items : Tensor of shape (n_items,), int64
+        Codes of the items.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ncf.nn import EmbeddingNN, GridScorer
+    >>> net = EmbeddingNN(n_ids=[3, 4]).eval()
+    >>> scorer = GridScorer(net, items=torch.arange(4))
+    >>> scores = scorer(torch.tensor([[2], [0]]))
+    >>> scores.shape
+    torch.Size([2, 4])
+    >>> bool(torch.isclose(scores[0, 3], net(torch.tensor([[2, 3]]))[0]))
+    True
+    """
+
+    @torch.no_grad()
+    def __init__(self, module: EmbeddingNN, items: Tensor) -> None:
+        self.module = module
+        self.layers = [] if module.mlp is None else [layer for layer in module.mlp if isinstance(layer, nn.Linear)]
+        vectors, bias = self._look_up(items.unsqueeze(1), [ITEM])
+        self.item_bias = bias
+        if module.gmf_dim:
+            self.weighted = (vectors[:, 0, : module.gmf_dim] * module.gmf_weight).T
+        if self.layers:
+            self.item_hidden = self._first_layer(vectors, [ITEM]) + self.layers[0].bias
+
+    @torch.no_grad()
+    def __call__(self, queries: Tensor) -> Tensor:
+        """Score every query with every item.
+
+        Parameters
+        ----------
+        queries : Tensor of shape (n_queries, n_columns - 1), int64
+            Codes of all columns but the items.
+
+        Returns
+        -------
+        Tensor of shape (n_queries, n_items)
+            Scores, in rating units.
+        """
+        module = self.module
+        columns = [column for column in range(len(module.n_ids)) if column != ITEM]
+        vectors, bias = self._look_up(queries, columns)
+        scores = (bias + module.intercept).unsqueeze(1) + self.item_bias
+        if module.gmf_dim:
+            of_gmf = vectors[..., : module.gmf_dim]
+            summed = of_gmf.sum(dim=1)
+            scores.addmm_(summed, self.weighted)
+            if len(columns) > 1:  # the pairs of columns without the item
+                among = (summed.square() - of_gmf.square().sum(dim=1)) / 2
+                scores += (among @ module.gmf_weight).unsqueeze(1)
+        if self.layers:
+            hidden = self._first_layer(vectors, columns)
+            n_queries = max(1, PAIRS_AT_ONCE // max(1, len(self.item_hidden)))
+            for of_scores, of_queries in zip(scores.split(n_queries), hidden.split(n_queries), strict=True):
+                for row, of_items in zip(
+                    of_scores.split(PAIRS_AT_ONCE, dim=1), self.item_hidden.split(PAIRS_AT_ONCE), strict=True
+                ):
+                    row += self._rest_of_mlp(of_queries.unsqueeze(1) + of_items)
+        return module.to_ratings(scores)
+
+    def _look_up(self, codes: Tensor, columns: list[int]) -> tuple[Tensor, Tensor]:
+        """Vectors, of shape (n_rows, n_columns, width), and summed biases of the codes of some columns."""
+        rows = codes + self.module.first_rows[columns]
+        vectors = self.module.embedding(rows)
+        bias = self.module.bias
+        return vectors, vectors.new_zeros(len(rows)) if bias is None else bias(rows).sum(dim=(1, 2))
+
+    def _first_layer(self, vectors: Tensor, columns: list[int]) -> Tensor:
+        """What some columns add to the first layer."""
+        of_mlp = vectors[..., self.module.gmf_dim :]
+        weight = self.layers[0].weight.unflatten(1, (len(self.module.n_ids), -1))[:, columns]
+        return of_mlp.flatten(1) @ weight.flatten(1).T
+
+    def _rest_of_mlp(self, hidden: Tensor) -> Tensor:
+        for layer in self.layers[1:]:
+            hidden = layer(hidden.relu_())
+        return hidden.squeeze(-1)
