@@ -1,22 +1,25 @@
-"""Training speed beside hand-written loops and plain skorch: python -m benchmarks.speed [--quick].
+"""Speed beside hand-written loops, plain skorch and Surprise: python -m benchmarks.speed [--quick] [--only PART ...].
 
 The lecture's network and dropouts on MovieLens-100K; our figure is `NCFRegressor.fit` as a user calls it.
 """
 
 import argparse
-import time
 from itertools import pairwise
-from statistics import median
 
 import numpy as np
+import pandas as pd
 import torch
+from joblib import Parallel, delayed
+from sklearn.model_selection import GridSearchCV
 from skorch import NeuralNetRegressor
 from torch import nn
+from torch.profiler import ProfilerActivity, profile
 
 from benchmarks.ratings import load
+from benchmarks.timing import in_turn, seconds
 from sklearn_ncf import NCFRegressor
-from sklearn_ncf.nn import EmbeddingNN
-from sklearn_ncf.training import build_net
+from sklearn_ncf.nn import EmbeddingNN, GridScorer
+from sklearn_ncf.training import build_net, predict_ratings
 from sklearn_ncf.training._batches import Batch
 
 LECTURE = {
@@ -89,21 +92,13 @@ def ours(X, y, batch_size, epochs=1):
     NCFRegressor(batch_size=batch_size, max_epochs=epochs, **settings).fit(X, y)
 
 
-def seconds(function, *args, **kwargs):
-    start = time.perf_counter()
-    function(*args, **kwargs)
-    return time.perf_counter() - start
+def surprise_svd(X, y):
+    """One epoch of Surprise's SVD, biases and 100 factors, in Cython; its own data set is made beforehand."""
+    from surprise import SVD, Dataset, Reader
 
-
-def in_turn(runs, rounds):
-    """Median seconds of each run, all runs in turn in each round, after one round to warm up."""
-    times = {name: [] for name in runs}
-    for number in range(rounds + 1):
-        for name, run in runs.items():
-            taken = run()
-            if number:
-                times[name].append(taken)
-    return {name: median(taken) for name, taken in times.items()}
+    frame = pd.DataFrame({"user": X[:, 0], "item": X[:, 1], "rating": y})
+    trainset = Dataset.load_from_df(frame, Reader(rating_scale=(1, 5))).build_full_trainset()
+    return seconds(SVD(n_epochs=1).fit, trainset)
 
 
 def print_training(rounds):
@@ -120,6 +115,7 @@ def print_training(rounds):
         }
         if batch_size == 1024:
             runs["lecture's loop, batch 8"] = lambda: seconds(bare_loop, few, few_y, 8, fused=False) / len(few)
+            runs["Surprise's SVD, no batches"] = lambda: surprise_svd(X, y) / len(y)
         for name, taken in in_turn(runs, rounds).items():
             rates.setdefault(name, {})[batch_size] = 1 / taken
     for name, by_batch in rates.items():
@@ -170,14 +166,98 @@ def run_steps(net, batches):
         net.optimizer_.step()
 
 
+def print_prediction(rounds):
+    X, y = load("ml100k")
+    rng = np.random.default_rng(0)
+    pairs = np.stack([rng.choice(column, 1_000_000) for column in X.T], axis=1)
+    print(f"\nSeconds for {len(pairs):,} pairs, median of {rounds} rounds:")
+    print("| | one big module(X) | predict(X) of raw ids | ratio |\n|---|---|---|---|")
+    for name, settings in (("lecture's network", {"architecture": "mlp", **LECTURE}), ("defaults", {})):
+        model = NCFRegressor(max_epochs=1, device="cpu", **settings).fit(X, y)
+        codes = torch.from_numpy(model.encoder_.transform(pairs))
+        runs = {
+            "module": lambda model=model, codes=codes: seconds(torch.no_grad()(model.net_.module_), codes),
+            "predict": lambda model=model: seconds(model.predict, pairs),
+        }
+        taken = in_turn(runs, rounds)
+        ratio = taken["module"] / taken["predict"]
+        print(f"| {name} | {taken['module']:.2f} | {taken['predict']:.2f} | {ratio:.1f} |", flush=True)
+
+
+def print_grid(rounds):
+    """Every user of ML-1M with every item; pair by pair in the same chunks as predict, for a tenth of the users."""
+    n_users, n_items, tenth = 6_040, 3_706, 604
+    items = torch.arange(n_items)
+    users = torch.arange(n_users).unsqueeze(1)
+    pairs = np.stack([np.repeat(np.arange(tenth), n_items), np.tile(np.arange(n_items), tenth)], axis=1)
+    print(f"\nMillion scores a second, {n_users:,} users x {n_items:,} items, median of {rounds} rounds:")
+    print("| | pair by pair | GridScorer | ratio |\n|---|---|---|---|")
+    for architecture in ("mlp", "gmf", "neumf"):
+        module = {"n_ids": [n_users, n_items], "architecture": architecture, "output_range": (1, 5)}
+        net = build_net(EmbeddingNN, module, loss="squared_error", loss_scale=1.0)
+        net.module_.eval()
+        runs = {
+            "pairs": lambda net=net: seconds(predict_ratings, net, pairs) / len(pairs),
+            "grid": lambda net=net: seconds(score_grid, net.module_, users, items) / (n_users * n_items),
+        }
+        taken = in_turn(runs, rounds)
+        rates = f"{1e-6 / taken['pairs']:.1f} | {1e-6 / taken['grid']:.1f}"
+        print(f"| {architecture} | {rates} | {taken['pairs'] / taken['grid']:.1f} |", flush=True)
+
+
+def score_grid(module, users, items):
+    scorer = GridScorer(module, items)
+    for some in users.split(256):
+        scorer(some)
+
+
+def print_search(rounds):
+    X, y = load("ml100k")
+    grid = {"embedding_dim": [8, 16, 32, 64], "dropout": [0.1, 0.3]}
+
+    def search(n_jobs):
+        model = NCFRegressor(max_epochs=5, random_state=0, device="cpu")
+        GridSearchCV(model, grid, cv=3, n_jobs=n_jobs).fit(X, y)
+
+    taken = in_turn({n_jobs: lambda n_jobs=n_jobs: seconds(search, n_jobs) for n_jobs in (1, 2)}, min(rounds, 3))
+    threads = Parallel(n_jobs=2)(delayed(torch.get_num_threads)() for _ in range(2))
+    print(f"\nGridSearchCV, 8 candidates, 3 folds, 5 epochs, threads in the workers {threads}: ", end="")
+    print(f"n_jobs=1 {taken[1]:.1f} s, n_jobs=2 {taken[2]:.1f} s, {taken[1] / taken[2]:.2f} times as fast")
+
+
+def print_profile(rounds):
+    X, y = load("ml100k")
+    ours(X, y, 1024)
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        ours(X, y, 1024, epochs=rounds)
+    events = sorted(profiler.key_averages(), key=lambda event: -event.self_cpu_time_total)
+    total = sum(event.self_cpu_time_total for event in events)
+    products = sum(event.self_cpu_time_total for event in events if event.key in ("aten::addmm", "aten::mm"))
+    print(f"\nOperators of {rounds} epochs at batch 1024; matrix products take {products / total:.0%}:")
+    print("| operator | share |\n|---|---|")
+    for event in events[:12]:
+        print(f"| {event.key} | {event.self_cpu_time_total / total:.1%} |")
+
+
+PARTS = {
+    "training": print_training,
+    "small_fit": print_small_fit,
+    "steps": print_steps,
+    "prediction": print_prediction,
+    "grid": print_grid,
+    "search": print_search,
+    "profile": print_profile,
+}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one round instead of five")
-    rounds = 1 if parser.parse_args().quick else 5
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, metavar="PART", help=", ".join(PARTS))
+    arguments = parser.parse_args()
     print(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    print_training(rounds)
-    print_small_fit(rounds)
-    print_steps(rounds)
+    for part in arguments.only:
+        PARTS[part](1 if arguments.quick else 5)
 
 
 if __name__ == "__main__":
