@@ -53,7 +53,7 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         ``"adamw"`` shrinks the weights apart from the gradient (Loshchilov and Hutter 2019), ``"adam"`` adds an L2
         penalty to it. ``"rowwise_adamw"`` is AdamW for tables of any size: a step updates the rows that its batch
         reads, each making up for the steps that it has missed. ``"auto"`` is the row-wise one where the tables have
-        more than 90 rows for each row of a batch, else ``"adamw"``. A class gets `lr` and `weight_decay`.
+        more than 70 rows for each row of a batch, else ``"adamw"``. A class gets `lr` and `weight_decay`.
 
     learning_rate : float, default=0.01
         Step size; with ``learning_rate_schedule="one_cycle"`` the largest one.

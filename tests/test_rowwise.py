@@ -94,8 +94,8 @@ def test_auto_is_row_wise_for_large_tables_alone():
         settings = {"weight_decay": "auto", "device": "cpu", "n_table_rows": n_table_rows, "batch_size": 1000}
         return optimizer_params(optimizer, **settings)["optimizer"]
 
-    assert chosen("auto", 1_000) is chosen("auto", 90_000) is torch.optim.AdamW
-    assert chosen("auto", 90_001) is RowwiseAdamW
+    assert chosen("auto", 1_000) is chosen("auto", 70_000) is torch.optim.AdamW
+    assert chosen("auto", 70_001) is RowwiseAdamW
     assert chosen("adamw", 10**9) is torch.optim.AdamW
 
 

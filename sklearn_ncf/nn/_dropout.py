@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 STEPS = 256  # values of a byte: the keep probability comes in steps of 1 / STEPS
 MASKS_AHEAD = 16  # drawn at once for the calls to come,
-COMPONENTS_AHEAD = 2**18  # unless they would leave the caches
+COMPONENTS_AHEAD = 2**19  # unless they would leave the caches
 TOLERANCE = 0.05  # relative error of the dropped or the kept share that a byte may bring in
 
 

@@ -13,7 +13,7 @@ OPTIMIZERS = {
     "rowwise_adamw": RowwiseAdamW,
 }
 WEIGHT_DECAY = {torch.optim.AdamW: 0.5, RowwiseAdamW: 0.5, torch.optim.Adam: 1e-4}  # "auto"; else the class's own
-ROWWISE_FROM = 90  # table rows for each row of a batch, from which on the row-wise step is the faster one
+ROWWISE_FROM = 70  # table rows for each row of a batch, from which on the row-wise step is the faster one
 
 
 def optimizer_class(optimizer: str | type) -> type:
