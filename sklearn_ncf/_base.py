@@ -31,7 +31,7 @@ from sklearn_ncf.training import (
 
 ROWS_AT_ONCE = 500_000  # of a table to predict: bounds what codes and hash tables take beside it
 AUTO_BATCHES = 100  # an epoch, at least: enough steps on small data
-AUTO_BATCH_SIZE = (32, 1024)
+AUTO_BATCH_SIZE = (32, 4096)
 
 
 class BaseNCF(BaseEstimator):
@@ -48,6 +48,7 @@ class BaseNCF(BaseEstimator):
         "dropout": [Interval(Real, 0, 1, closed="left")],
         "embedding_dropout": [Interval(Real, 0, 1, closed="left")],
         "use_bias": ["boolean"],
+        "use_history": ["boolean"],
         "optimizer": [StrOptions(set(OPTIMIZERS)), type],
         "learning_rate": [Interval(Real, 0, None, closed="neither")],
         "learning_rate_schedule": [StrOptions(set(SCHEDULES))],
@@ -108,12 +109,13 @@ class BaseNCF(BaseEstimator):
             trained_ids = _trained_ids(parts[0][0], encoder, self._trained_ids if goes_on else None)
             data, *held_out = (Ratings(*part, device=device) for part in parts)
             batch_size = self._batch_size(len(data))
+            n_batches = -(-len(data) // batch_size)
             callbacks = build_callbacks(
                 user_callbacks=self.callbacks,
                 optimizer=self.optimizer,
                 schedule=schedule,
                 learning_rate=learning_rate,
-                n_batches=-(-len(data) // batch_size),
+                n_batches=n_batches,
                 max_epochs=max_epochs,
                 patience=self.patience if self.early_stopping else None,
                 has_validation=bool(held_out),
@@ -127,6 +129,7 @@ class BaseNCF(BaseEstimator):
                 optimizer=self.optimizer,
                 learning_rate=learning_rate,
                 weight_decay=self.weight_decay,
+                n_ratings=encoder._n_rows_seen,
                 batch_size=batch_size,
                 max_epochs=max_epochs,
                 callbacks=callbacks,
@@ -135,15 +138,18 @@ class BaseNCF(BaseEstimator):
             )
             if goes_on:
                 _carry_over(self.net_.module_, net.module_)
+            pairs = _distinct_pairs(parts[0][0], self._pairs if goes_on else None)
+            if hasattr(net.module_, "observe"):
+                net.module_.observe(torch.from_numpy(pairs).long(), n_batches)
             try:
                 train(net, data, *held_out, trained_ids=trained_ids)
             except KeyboardInterrupt:
                 if net.history or not hasattr(self, "net_"):  # else the last fit is worth more
-                    self._keep(encoder, net, trained_ids)
+                    self._keep(encoder, net, trained_ids, pairs)
                 raise
-        return self._keep(encoder, net, trained_ids)
+        return self._keep(encoder, net, trained_ids, pairs)
 
-    def _keep(self, encoder, net, trained_ids):
+    def _keep(self, encoder, net, trained_ids, pairs):
         """Set what was learnt, all at once, so that a fit that fails leaves a fitted estimator as it was."""
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(encoder, name):
@@ -156,6 +162,7 @@ class BaseNCF(BaseEstimator):
         self.n_iter_ = len(self.history_)
         self.best_epoch_ = best_epoch_of(net)
         self._trained_ids = trained_ids
+        self._pairs = pairs
         return self
 
     def _scores(self, X):
@@ -201,7 +208,7 @@ class BaseNCF(BaseEstimator):
             **output,
         }
         if isinstance(self.architecture, str):
-            params["architecture"] = self.architecture
+            params |= {"architecture": self.architecture, "use_history": self.use_history}
         return self._module_class(), params
 
     def _module_class(self):
@@ -238,7 +245,9 @@ class BaseNCF(BaseEstimator):
         module = self.net_.module_
         if not hasattr(module, "embedding"):
             raise AttributeError(f"{type(module).__name__} has no table of embeddings.")
-        return module.embedding.weight[module.column_rows(column)].detach().cpu().numpy().copy()
+        rows = module.column_rows(column)
+        with torch.no_grad():
+            return module.vectors(torch.arange(rows.start, rows.stop, device=self.net_.device)).cpu().numpy()
 
     def __getstate__(self):
         """Arrays and parameters: no device, no optimizer, no training data."""
@@ -305,6 +314,15 @@ def _trained_ids(codes, encoder, before):
             known[: len(before[j])] |= before[j]
         trained.append(known)
     return trained
+
+
+def _distinct_pairs(codes, before):
+    """Users and items that training rows join, now or before: int32 codes of shape (n_pairs, 2), in sorted order."""
+    pairs = codes[:, :2] if before is None else np.concatenate([before, codes[:, :2]])
+    n_items = int(pairs[:, 1].max()) + N_SPECIAL + 1
+    keys = np.sort((pairs[:, 0] + N_SPECIAL).astype(np.int64) * n_items + pairs[:, 1] + N_SPECIAL)
+    keys = keys[np.append(True, keys[1:] != keys[:-1])]
+    return (np.stack(np.divmod(keys, n_items), axis=1) - N_SPECIAL).astype(np.int32)
 
 
 def _carry_over(learnt, module):

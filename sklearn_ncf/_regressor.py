@@ -40,6 +40,10 @@ class NCFRegressor(RegressorMixin, BaseNCF):
     use_bias : bool, default=True
         Whether every id has a bias beside its vector.
 
+    use_history : bool, default=True
+        Whether a user's vector is joined by vectors of the items rated in `fit`, and an item's by those of its users
+        (as in SVD++, Koren 2008, on both sides). Ignored by a network of your own.
+
     loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
         What training minimises. Errors are divided by the standard deviation of `y` first, so that
         `learning_rate` and `weight_decay` mean the same on every rating scale; ``"huber"`` turns from squares to
@@ -190,13 +194,14 @@ class NCFRegressor(RegressorMixin, BaseNCF):
 
     def __init__(
         self,
-        architecture="neumf",
+        architecture="gmf",
         *,
         embedding_dim=64,
         hidden_layer_sizes=(64, 32, 16),
         dropout=0.3,
         embedding_dropout=0.5,
         use_bias=True,
+        use_history=True,
         loss="squared_error",
         rating_range="auto",
         optimizer="auto",
@@ -221,6 +226,7 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         self.dropout = dropout
         self.embedding_dropout = embedding_dropout
         self.use_bias = use_bias
+        self.use_history = use_history
         self.loss = loss
         self.rating_range = rating_range
         self.optimizer = optimizer

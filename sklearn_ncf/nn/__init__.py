@@ -3,5 +3,6 @@
 from sklearn_ncf.nn._dropout import FastDropout
 from sklearn_ncf.nn._embedding_nn import ARCHITECTURES, N_SPECIAL, EmbeddingNN
 from sklearn_ncf.nn._grid import GridScorer
+from sklearn_ncf.nn._history import History
 
-__all__ = ["ARCHITECTURES", "N_SPECIAL", "EmbeddingNN", "FastDropout", "GridScorer"]
+__all__ = ["ARCHITECTURES", "N_SPECIAL", "EmbeddingNN", "FastDropout", "GridScorer", "History"]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_ncf.nn._dropout import FastDropout
+from sklearn_ncf.nn._history import History
 
 ARCHITECTURES = ("mlp", "gmf", "neumf")
 N_SPECIAL = 2  # rows of a table that stand for no id: missing, code -2, and unknown, code -1
@@ -49,6 +50,10 @@ class EmbeddingNN(nn.Module):
     use_bias : bool, default=True
         Whether ids have biases.
 
+    use_history : bool, default=False
+        Whether a user's vector is joined by those of the items rated in training, and an item's by those of its users
+        (SVD++, Koren 2008); `observe` tells the network which.
+
     output_range : (float, float) or None, default=None
         The score passes a sigmoid scaled to this range, in rating units. ``None`` leaves it unbounded.
 
@@ -67,11 +72,16 @@ class EmbeddingNN(nn.Module):
     bias : nn.Embedding of shape (n_rows, 1) or None
         The biases, laid out in the same way.
 
+    history : History or None
+        The histories' vectors, laid out in the same way.
+
     References
     ----------
     X. He, L. Liao, H. Zhang, L. Nie, X. Hu, T.-S. Chua (2017). "Neural Collaborative Filtering", WWW.
 
     S. Rendle (2010). "Factorization Machines", ICDM.
+
+    Y. Koren (2008). "Factorization Meets the Neighborhood: a Multifaceted Collaborative Filtering Model", KDD.
 
     Examples
     --------
@@ -95,6 +105,7 @@ class EmbeddingNN(nn.Module):
         dropout: float = 0.0,
         embedding_dropout: float = 0.0,
         use_bias: bool = True,
+        use_history: bool = False,
         output_range: tuple[float, float] | None = None,
         output_center: float = 0.0,
         output_scale: float = 1.0,
@@ -119,6 +130,7 @@ class EmbeddingNN(nn.Module):
         self.bias = nn.Embedding(n_rows, 1) if use_bias else None
         if use_bias:
             nn.init.zeros_(self.bias.weight)
+        self.history = History(n_rows, self.gmf_dim + mlp_dim) if use_history else None
         self.embedding_dropout = FastDropout(embedding_dropout)
         if self.gmf_dim:
             self.gmf_weight = nn.Parameter(torch.ones(self.gmf_dim))
@@ -140,7 +152,7 @@ class EmbeddingNN(nn.Module):
             Scores, in rating units.
         """
         rows = self.table_rows(codes)
-        vectors = self.embedding_dropout(self.embedding(rows))
+        vectors = self.embedding_dropout(self.vectors(rows))
         score = self.intercept
         if self.bias is not None:
             score = score + self.bias(rows).sum(dim=(1, 2))
@@ -149,6 +161,24 @@ class EmbeddingNN(nn.Module):
         if self.mlp is not None:
             score = score + self.mlp(vectors[..., self.gmf_dim :].flatten(1)).squeeze(1)
         return self.to_ratings(score)
+
+    def vectors(self, rows: Tensor) -> Tensor:
+        """The vectors of rows of the table, of any shape, with their histories': they end in one more dimension."""
+        vectors = self.embedding(rows)
+        return vectors if self.history is None else vectors + self.history(rows)
+
+    def observe(self, codes: Tensor, n_batches: int) -> None:
+        """Tell the histories which users and items have been rated together.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (n_pairs, 2)
+            Codes of users and items, each pair once.
+        n_batches : int
+            Batches an epoch: histories are brought up to date several times an epoch.
+        """
+        if self.history is not None:
+            self.history.observe(codes + self.first_rows[:2].to(codes.device), n_batches)
 
     def table_rows(self, codes: Tensor) -> Tensor:
         """The rows of `embedding` and `bias` that codes stand for, in the shape of the codes."""
@@ -175,8 +205,8 @@ class EmbeddingNN(nn.Module):
             block = slice(rows.start - N_SPECIAL, rows.stop)
             if not known[N_SPECIAL:].any():
                 continue
-            for table in filter(None, (self.embedding, self.bias)):
-                weight, others = table.weight[block], known.to(table.weight.dtype)
+            for table in self._tables().values():
+                weight, others = table[block], known.to(table.dtype)
                 others[:N_SPECIAL] = 0
                 weight[~known] = others @ weight / others.sum()  # no copy of the table, as a mask would make
 
@@ -195,7 +225,7 @@ class EmbeddingNN(nn.Module):
         alike = len(self.n_ids) == len(other.n_ids) and state.keys() == known.keys()
         if not alike or any(state[name].shape[1:] != known[name].shape[1:] for name in state):
             raise ValueError("The networks differ in more than their numbers of ids.")
-        tables = {"embedding.weight", "bias.weight"} & state.keys()
+        tables = self._tables().keys()
         for column in range(len(self.n_ids)):
             mine, theirs = self.column_rows(column), other.column_rows(column)
             for name in tables:
@@ -204,6 +234,12 @@ class EmbeddingNN(nn.Module):
                 block[:] = learnt[N_SPECIAL - 1]
                 block[: len(learnt)] = learnt
         self.load_state_dict({**known, **{name: state[name] for name in tables}})
+
+    def _tables(self) -> dict[str, Tensor]:
+        """All that has a row an id, by its name in `state_dict`."""
+        names = ("embedding.weight", "bias.weight", "history.weight", "history.summed")
+        state = self.state_dict()
+        return {name: state[name] for name in names if name in state}
 
     def to_ratings(self, score: Tensor) -> Tensor:
         """Scores as the output layer gives them, in rating units."""

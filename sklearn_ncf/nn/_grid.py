@@ -87,7 +87,7 @@ class GridScorer:
     def _look_up(self, codes: Tensor, columns: list[int]) -> tuple[Tensor, Tensor]:
         """Vectors, of shape (n_rows, n_columns, width), and summed biases of the codes of some columns."""
         rows = codes + self.module.first_rows[columns]
-        vectors = self.module.embedding(rows)
+        vectors = self.module.vectors(rows)
         bias = self.module.bias
         return vectors, vectors.new_zeros(len(rows)) if bias is None else bias(rows).sum(dim=(1, 2))
 

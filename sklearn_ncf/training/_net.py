@@ -8,6 +8,7 @@ from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PassthroughSc
 from skorch.helper import predefined_split
 from torch import Tensor, nn
 
+from sklearn_ncf.nn import History
 from sklearn_ncf.training._batches import Batch, BatchIterator, Ratings
 from sklearn_ncf.training._callbacks import BEST_EPOCH
 from sklearn_ncf.training._losses import RatingLoss
@@ -69,10 +70,17 @@ class NCFNet(NeuralNet):
         if training:
             self.settle()
 
+    def train_step(self, batch: Batch, **fit_params):
+        """As skorch's, and histories follow the step."""
+        step = super().train_step(batch, **fit_params)
+        self._tell_history("after_step")
+        return step
+
     def train_step_single(self, batch: Batch, **fit_params):
         self._set_training(True)
         predicted, loss = self._forward(batch)
         loss.backward()
+        self._tell_history("before_step")
         return {"loss": self.criterion_.in_rating_units(loss.detach()), "y_pred": predicted}
 
     def validation_step(self, batch: Batch, **fit_params):
@@ -94,7 +102,9 @@ class NCFNet(NeuralNet):
                     for parameter in parameters:  # a fraction of the time of the optimizer's zero_grad
                         parameter.grad = None
                     loss.backward()
+                    self._tell_history("before_step")
                     self.optimizer_.step()
+                    self._tell_history("after_step")
                     for scheduler in schedulers:
                         scheduler.on_batch_end(self, training=True)
                 losses.append(loss.detach())
@@ -118,6 +128,12 @@ class NCFNet(NeuralNet):
             )
         return predicted, self.criterion_(predicted, ratings, batch.sample_weight)
 
+    def _tell_history(self, event: str) -> None:
+        """Call the method of that name of the network's `History`, if it has one."""
+        history = getattr(self.module_, "history", None)
+        if isinstance(history, History):
+            getattr(history, event)()
+
     def initialize_optimizer(self, *args, **kwargs):
         """As skorch's, but a row-wise optimizer gets row-wise gradients."""
         if self.optimizer is RowwiseAdamW:
@@ -128,6 +144,7 @@ class NCFNet(NeuralNet):
         """Bring tables up to date, and give ids without training rows what was learnt of the others."""
         if isinstance(self.optimizer_, RowwiseAdamW):
             self.optimizer_.flush()
+        self._tell_history("end_epoch")
         if hasattr(self.module_, "fill_untrained"):
             self.module_.fill_untrained(self.trained_ids_)
 
@@ -151,6 +168,7 @@ def build_net(
     optimizer: str | type = "adam",
     learning_rate: float = 1e-3,
     weight_decay: float | str = "auto",
+    n_ratings: int = 100_000,
     batch_size: int = 1024,
     max_epochs: int = 1,
     callbacks: list | None = None,
@@ -181,6 +199,7 @@ def build_net(
             device=device,
             # only networks that say which rows they read can be trained row by row
             n_table_rows=sum(module_params["n_ids"]) if hasattr(module, "table_rows") else 0,
+            n_ratings=n_ratings,
             batch_size=batch_size,
         ),
         **{f"module__{name}": value for name, value in module_params.items()},

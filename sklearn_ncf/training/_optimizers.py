@@ -7,12 +7,13 @@ import torch
 from sklearn_ncf.training._rowwise import RowwiseAdamW
 
 OPTIMIZERS = {
-    "auto": torch.optim.AdamW,
+    "auto": torch.optim.Adam,
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
     "rowwise_adamw": RowwiseAdamW,
 }
-WEIGHT_DECAY = {torch.optim.AdamW: 0.5, RowwiseAdamW: 0.5, torch.optim.Adam: 1e-4}  # "auto"; else the class's own
+L2 = 15.0  # weight_decay="auto": the penalty's factor for the sum of all ratings' losses, so that it is 15 / n for the mean
+SHRINKAGE = 33.0  # weight_decay="auto" of the AdamWs: that of a whole epoch, over its batches
 ROWWISE_FROM = 70  # table rows for each row of a batch, from which on the row-wise step is the faster one
 
 
@@ -27,15 +28,30 @@ def has_momentum(optimizer: str | type) -> bool:
     return "betas" in parameters or ("momentum" in parameters and parameters["momentum"].default != 0)
 
 
+def auto_weight_decay(class_: type, n_ratings: int, batch_size: int) -> float | None:
+    """The decay that fits the number of ratings; None for an optimizer whose own default is as good a guess."""
+    if class_ is torch.optim.Adam:
+        return L2 / n_ratings
+    if class_ in (torch.optim.AdamW, RowwiseAdamW):
+        return min(1.0, SHRINKAGE * batch_size / n_ratings)
+    return None
+
+
 def optimizer_params(
-    optimizer: str | type, *, weight_decay: float | str, device: str, n_table_rows: int, batch_size: int
+    optimizer: str | type,
+    *,
+    weight_decay: float | str,
+    device: str,
+    n_table_rows: int,
+    n_ratings: int,
+    batch_size: int,
 ) -> dict:
     """The net's parameters for an optimizer: its class, weight decay, and torch's fused step where it has one."""
     class_ = optimizer_class(optimizer)
     if optimizer == "auto" and n_table_rows > ROWWISE_FROM * batch_size:
         class_ = RowwiseAdamW
     if weight_decay == "auto":
-        weight_decay = WEIGHT_DECAY.get(class_)
+        weight_decay = auto_weight_decay(class_, n_ratings, batch_size)
     params = {"optimizer": class_}
     if weight_decay is not None:
         params["optimizer__weight_decay"] = weight_decay

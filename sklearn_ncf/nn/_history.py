@@ -1,0 +1,118 @@
+"""History: what an id was rated together with, as a vector, at a cost that does not grow with the histories."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+INIT_STD = 0.01
+ROWS_AT_ONCE = 65_536  # of a table to sum up histories for: bounds the memory beside it
+
+
+class History(nn.Module):
+    r"""Add to each user's vector those of the items rated, to each item's those of its users.
+
+    As in SVD++ (Koren 2008, equation 15), here for both sides: an id :math:`a` with partners :math:`N(a)` gets
+    :math:`|N(a)|^{-1/2} \sum_{b \in N(a)} y_b` beside the vector of its own, with :math:`y_b` a second vector of each
+    id. A pair in training is scored without its own part in either sum (as in FISM, Kabbur et al. 2013), as the pairs
+    to predict will be.
+
+    The sums over whole histories cost as much as a pass over all pairs. They are therefore kept, in `summed`, and made
+    anew `REFRESHES` times an epoch, when the gradients gathered since then move the vectors :math:`y`; in between a
+    row's history costs one look-up.
+
+    Parameters
+    ----------
+    n_rows : int
+        Rows of the table of embeddings.
+
+    width : int
+        Length of the vectors.
+
+    References
+    ----------
+    Y. Koren (2008). "Factorization Meets the Neighborhood: a Multifaceted Collaborative Filtering Model", KDD.
+
+    S. Kabbur, X. Ning, G. Karypis (2013). "FISM: Factored Item Similarity Models for Top-N Recommender Systems", KDD.
+    """
+
+    REFRESHES = 10
+
+    def __init__(self, n_rows: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(n_rows, width) * INIT_STD)
+        self.register_buffer("summed", torch.zeros(n_rows, width))
+        self._partners: Tensor | None = None
+
+    def observe(self, pairs: Tensor, n_batches: int) -> None:
+        """Take the pairs of table rows in training, shape (n_pairs, 2), each once; `n_batches` make an epoch."""
+        pairs = pairs.to(self.weight.device)
+        n_rows = len(self.weight)
+        counts = torch.bincount(pairs.flatten(), minlength=n_rows)
+        self._offsets = F.pad(counts.cumsum(0), (1, 0))
+        both = torch.cat([pairs, pairs.flip(1)])
+        self._partners = both[both[:, 0].argsort(stable=True), 1].to(torch.int32)
+        self._share = counts.clamp(min=1).to(self.weight.dtype).rsqrt_().unsqueeze(1)
+        self._interval = max(1, n_batches // self.REFRESHES)
+        self._of_sums = torch.zeros_like(self.weight)  # gradients gathered
+        self._of_weight = torch.zeros_like(self.weight)
+        self._n_gathered = 0
+        self._refresh()
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """The histories' vectors of table rows, shape (n, n_columns) to (n, n_columns, width)."""
+        if not (self.training and torch.is_grad_enabled()) or self._partners is None:
+            return F.embedding(rows, self.summed)
+        with torch.no_grad():
+            vectors = F.embedding(rows, self.summed)
+            pairs = rows[:, :2]
+            vectors[:, :2] -= F.embedding(pairs.flip(1), self.weight) * self._share[pairs]
+        vectors.requires_grad_()
+        vectors.register_hook(lambda gradient: self._gather(pairs, gradient[:, :2]))
+        return vectors
+
+    def before_step(self) -> None:
+        """Give the gradient gathered to the optimizer, where it is time for it."""
+        if self._n_gathered < self._interval:
+            return
+        for rows, summed in self._sums_of(self._of_sums):
+            self._of_weight[rows] += summed
+        self.weight.grad = self._of_weight.div_(self._n_gathered)
+
+    def after_step(self) -> None:
+        """Sum up the histories anew where the optimizer has moved the vectors."""
+        if self.weight.grad is not None:
+            self.weight.grad = None
+            self._refresh()
+            self._forget_gradients()
+
+    def end_epoch(self) -> None:
+        """Drop what was gathered for a step that would come in the next epoch."""
+        if self._partners is not None:
+            self._forget_gradients()
+
+    @torch.no_grad()
+    def _gather(self, pairs: Tensor, gradient: Tensor) -> None:
+        of_sums = (gradient * self._share[pairs]).flatten(0, 1)
+        self._of_sums.index_add_(0, pairs.flatten(), of_sums)
+        self._of_weight.index_add_(0, pairs.flip(1).flatten(), of_sums, alpha=-1)
+        self._n_gathered += 1
+
+    @torch.no_grad()
+    def _refresh(self) -> None:
+        for rows, summed in self._sums_of(self.weight):
+            self.summed[rows] = summed.mul_(self._share[rows])
+
+    def _forget_gradients(self) -> None:
+        self._of_sums.zero_()
+        self._of_weight.zero_()
+        self._n_gathered = 0
+
+    @torch.no_grad()
+    def _sums_of(self, table: Tensor):
+        """Sums of the rows of a table over each row's partners, a slice of rows at a time."""
+        for start in range(0, len(table), ROWS_AT_ONCE):
+            rows = slice(start, min(start + ROWS_AT_ONCE, len(table)))
+            ends = self._offsets[rows.start : rows.stop + 1]
+            partners = self._partners[ends[0] : ends[-1]]
+            offsets = (ends - ends[0]).to(torch.int32)
+            yield rows, F.embedding_bag(partners, table, offsets, mode="sum", include_last_offset=True)
