@@ -106,7 +106,14 @@ def plain_skorch(X, y, batch_size):
 
 
 def ours(X, y, batch_size, epochs=1):
-    settings = {"architecture": "mlp", "use_bias": False, "use_history": False, "optimizer": "adam", "weight_decay": 1e-5, **LECTURE}
+    settings = {
+        "architecture": "mlp",
+        "use_bias": False,
+        "use_history": False,
+        "optimizer": "adam",
+        "weight_decay": 1e-5,
+        **LECTURE,
+    }
     settings |= {"learning_rate": 1e-3, "learning_rate_schedule": "constant", "device": "cpu"}
     NCFRegressor(batch_size=batch_size, max_epochs=epochs, **settings).fit(X, y)
 

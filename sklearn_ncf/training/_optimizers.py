@@ -13,6 +13,7 @@ OPTIMIZERS = {
     "rowwise_adamw": RowwiseAdamW,
 }
 L2 = 15.0  # weight_decay="auto": the penalty's factor for the sum of all ratings' losses, so that it is 15 / n for the mean
+FEW = 500  # ratings, below which the penalty is that of so many: a handful of ratings should still be learnt
 SHRINKAGE = 33.0  # weight_decay="auto" of the AdamWs: that of a whole epoch, over its batches
 ROWWISE_FROM = 70  # table rows for each row of a batch, from which on the row-wise step is the faster one
 
@@ -31,7 +32,7 @@ def has_momentum(optimizer: str | type) -> bool:
 def auto_weight_decay(class_: type, n_ratings: int, batch_size: int) -> float | None:
     """The decay that fits the number of ratings; None for an optimizer whose own default is as good a guess."""
     if class_ is torch.optim.Adam:
-        return L2 / n_ratings
+        return L2 / max(n_ratings, FEW)
     if class_ in (torch.optim.AdamW, RowwiseAdamW):
         return min(1.0, SHRINKAGE * batch_size / n_ratings)
     return None
