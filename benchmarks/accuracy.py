@@ -1,4 +1,7 @@
-"""Accuracy and fit time beside the peers, same folds, one run: python -m benchmarks.accuracy [--quick] [--data NAME ...]."""
+"""Accuracy and fit time beside the peers, same folds, one run: python -m benchmarks.accuracy [--quick].
+
+Further options: --data NAME ... for some of the data sets alone.
+"""
 
 import argparse
 import contextlib

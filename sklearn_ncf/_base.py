@@ -140,7 +140,7 @@ class BaseNCF(BaseEstimator):
                 _carry_over(self.net_.module_, net.module_)
             pairs = _distinct_pairs(parts[0][0], self._pairs if goes_on else None)
             if hasattr(net.module_, "observe"):
-                net.module_.observe(torch.from_numpy(pairs).long(), n_batches)
+                net.module_.observe(torch.from_numpy(pairs), n_batches)
             try:
                 train(net, data, *held_out, trained_ids=trained_ids)
             except KeyboardInterrupt:

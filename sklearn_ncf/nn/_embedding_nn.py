@@ -172,13 +172,15 @@ class EmbeddingNN(nn.Module):
 
         Parameters
         ----------
-        codes : Tensor of shape (n_pairs, 2)
+        codes : Tensor of shape (n_pairs, 2), integer
             Codes of users and items, each pair once.
         n_batches : int
             Batches an epoch: histories are brought up to date several times an epoch.
         """
         if self.history is not None:
-            self.history.observe(codes + self.first_rows[:2].to(codes.device), n_batches)
+            first = self.first_rows[:2].to(torch.int32)
+            users, items = (codes.to(first) + first).unbind(1)
+            self.history.observe(users.contiguous(), items.contiguous(), n_batches)
 
     def table_rows(self, codes: Tensor) -> Tensor:
         """The rows of `embedding` and `bias` that codes stand for, in the shape of the codes."""

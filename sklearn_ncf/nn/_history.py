@@ -43,18 +43,20 @@ class History(nn.Module):
         self.register_buffer("summed", torch.zeros(n_rows, width))
         self._partners: Tensor | None = None
 
-    def observe(self, pairs: Tensor, n_batches: int) -> None:
-        """Take the pairs of table rows in training, shape (n_pairs, 2), each once; `n_batches` make an epoch."""
-        pairs = pairs.to(self.weight.device)
-        n_rows = len(self.weight)
-        counts = torch.bincount(pairs.flatten(), minlength=n_rows)
+    def observe(self, users: Tensor, items: Tensor, n_batches: int) -> None:
+        """Take the pairs in training, each once, by their table rows, those of users before those of items.
+
+        `n_batches` make an epoch.
+        """
+        weight = self.weight
+        counts = torch.bincount(users, minlength=len(weight)) + torch.bincount(items, minlength=len(weight))
         self._offsets = F.pad(counts.cumsum(0), (1, 0))
-        both = torch.cat([pairs, pairs.flip(1)])
-        self._partners = both[both[:, 0].argsort(stable=True), 1].to(torch.int32)
-        self._share = counts.clamp(min=1).to(self.weight.dtype).rsqrt_().unsqueeze(1)
+        of_users, of_items = items[users.argsort(stable=True)], users[items.argsort(stable=True)]
+        self._partners = torch.cat([of_users, of_items])
+        self._share = counts.clamp(min=1).to(weight.dtype).rsqrt_().unsqueeze(1)
         self._interval = max(1, n_batches // self.REFRESHES)
-        self._of_sums = torch.zeros_like(self.weight)  # gradients gathered
-        self._of_weight = torch.zeros_like(self.weight)
+        self._of_sums = torch.zeros_like(weight)  # gradients gathered
+        self._of_weight = torch.zeros_like(weight)
         self._n_gathered = 0
         self._refresh()
 
@@ -114,5 +116,5 @@ class History(nn.Module):
             rows = slice(start, min(start + ROWS_AT_ONCE, len(table)))
             ends = self._offsets[rows.start : rows.stop + 1]
             partners = self._partners[ends[0] : ends[-1]]
-            offsets = (ends - ends[0]).to(torch.int32)
+            offsets = (ends - ends[0]).to(partners.dtype)
             yield rows, F.embedding_bag(partners, table, offsets, mode="sum", include_last_offset=True)

@@ -12,7 +12,7 @@ OPTIMIZERS = {
     "adamw": torch.optim.AdamW,
     "rowwise_adamw": RowwiseAdamW,
 }
-L2 = 15.0  # weight_decay="auto": the penalty's factor for the sum of all ratings' losses, so that it is 15 / n for the mean
+L2 = 15.0  # weight_decay="auto" of Adam: the penalty's factor where losses are summed; for their mean it is 15 / n
 FEW = 500  # ratings, below which the penalty is that of so many: a handful of ratings should still be learnt
 SHRINKAGE = 33.0  # weight_decay="auto" of the AdamWs: that of a whole epoch, over its batches
 ROWWISE_FROM = 70  # table rows for each row of a batch, from which on the row-wise step is the faster one
