@@ -28,6 +28,7 @@ lecture = NCFRegressor(
     embedding_dropout=0.05,
     dropout=0.3,
     use_bias=False,
+    use_history=False,
     optimizer="adam",
     learning_rate=1e-3,
     learning_rate_schedule="constant",

@@ -34,6 +34,22 @@ def check_range(rating_range, *, estimator):
     return float(bounds[0]), float(bounds[1])
 
 
+def learnt_range(rating_range, y, *, estimator):
+    """The range of predictions that the parameter `rating_range` and the ratings `y` of a fit give, or None."""
+    if rating_range is None:
+        return None
+    found = float(y.min()), float(y.max())
+    if isinstance(rating_range, str):
+        return found
+    low, high = check_range(rating_range, estimator=estimator)
+    if found[0] < low or found[1] > high:
+        raise ValueError(
+            f"y holds ratings from {found[0]:g} to {found[1]:g}, outside rating_range=({low:g}, {high:g}). Widen "
+            'rating_range, or use rating_range="auto" or None.'
+        )
+    return low, high
+
+
 def check_weight(sample_weight, y):
     """Weights as float64 of shape (n_samples,), the largest of them 1, or None."""
     if sample_weight is None:

@@ -5,7 +5,7 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 
 from sklearn_ncf._base import BaseNCF
-from sklearn_ncf._ratings import check_range, check_ratings, check_weight
+from sklearn_ncf._ratings import check_ratings, check_weight, learnt_range
 from sklearn_ncf.training import LOSSES
 
 PARTIAL_FIT_RATE = 0.1  # of learning_rate: the end of a one-cycle schedule, not its peak
@@ -16,13 +16,13 @@ class NCFRegressor(RegressorMixin, BaseNCF):
 
     The estimator encodes ids of any type inside `fit` and trains the networks of He et al. (2017), with biases and a
     bounded output, on ratings: an embedding vector an id, joined by a product (GMF), a multilayer perceptron (MLP)
-    or both (NeuMF).
+    or both (NeuMF). The defaults are those that validated best over several data sets, see ``docs/defaults.md``.
 
     Parameters
     ----------
-    architecture : {"neumf", "gmf", "mlp"} or nn.Module class, default="neumf"
+    architecture : {"gmf", "neumf", "mlp"} or nn.Module class, default="gmf"
         The network, see :class:`sklearn_ncf.nn.EmbeddingNN`. A class of your own is called with `n_ids` and the
-        keyword parameters of ``EmbeddingNN`` but `architecture`, and maps int64 codes of shape (n_rows, n_columns),
+        keyword parameters of ``EmbeddingNN`` but `architecture` and `use_history`, and maps int64 codes of shape (n_rows, n_columns),
         ``-1`` for an unknown or missing id, to ratings of shape (n_rows,).
 
     embedding_dim : int, default=64
@@ -54,10 +54,10 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         ``(low, high)``, or ``None`` for an unbounded output.
 
     optimizer : {"auto", "adamw", "rowwise_adamw", "adam"} or torch.optim.Optimizer class, default="auto"
-        ``"adamw"`` shrinks the weights apart from the gradient (Loshchilov and Hutter 2019), ``"adam"`` adds an L2
-        penalty to it. ``"rowwise_adamw"`` is AdamW for tables of any size: a step updates the rows that its batch
+        ``"adam"`` adds an L2 penalty to the gradient, ``"adamw"`` shrinks the weights apart from it (Loshchilov and
+        Hutter 2019). ``"rowwise_adamw"`` is AdamW for tables of any size: a step updates the rows that its batch
         reads, each making up for the steps that it has missed. ``"auto"`` is the row-wise one where the tables have
-        more than 70 rows for each row of a batch, else ``"adamw"``. A class gets `lr` and `weight_decay`.
+        more than 70 rows for each row of a batch, else ``"adam"``. A class gets `lr` and `weight_decay`.
 
     learning_rate : float, default=0.01
         Step size; with ``learning_rate_schedule="one_cycle"`` the largest one.
@@ -67,12 +67,12 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         2018), or stays.
 
     weight_decay : float or "auto", default="auto"
-        How strongly weights are drawn to zero: with AdamW each step shrinks them by this share of the step size, with
-        ``"adam"`` it is the factor of an L2 penalty. ``"auto"`` is 0.5 with AdamW, 1e-4 with Adam, and a class's own
-        default with any other.
+        How strongly weights are drawn to zero: with ``"adam"`` the factor of an L2 penalty on the mean loss, with AdamW
+        each step shrinks them by this share of the step size. ``"auto"`` fits the number of ratings `n`: 15 / `n`
+        with Adam, 33 `batch_size` / `n` with AdamW; it is a class's own default with any other.
 
     batch_size : int or "auto", default="auto"
-        Ratings a step. ``"auto"`` is a hundredth of the rows, at least 32 and at most 1024.
+        Ratings a step. ``"auto"`` is a hundredth of the rows, at least 32 and at most 4096.
 
     max_epochs : int, default=20
         Passes over the ratings, fewer if training stops early.
@@ -137,7 +137,8 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         Mean rating of `fit`, the prediction where neither user nor item are known.
 
     user_embeddings_ : ndarray of shape (n_users, n_components), float32
-        The users' vectors in the order of ``encoder_.categories_[0]``; for NeuMF those of both halves side by side.
+        The users' vectors, with their histories', in the order of ``encoder_.categories_[0]``; for NeuMF those of both
+        halves side by side.
 
     item_embeddings_ : ndarray of shape (n_items, n_components), float32
         The items' vectors in the order of ``encoder_.categories_[1]``.
@@ -165,6 +166,8 @@ class NCFRegressor(RegressorMixin, BaseNCF):
     References
     ----------
     X. He, L. Liao, H. Zhang, L. Nie, X. Hu, T.-S. Chua (2017). "Neural Collaborative Filtering", WWW.
+
+    Y. Koren (2008). "Factorization Meets the Neighborhood: a Multifaceted Collaborative Filtering Model", KDD.
 
     I. Loshchilov, F. Hutter (2019). "Decoupled Weight Decay Regularization", ICLR.
 
@@ -363,7 +366,7 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         return self.net_.module__output_center
 
     def _output_params(self, y, sample_weight, *, goes_on):
-        rating_range = self._learnt_range(y)
+        rating_range = learnt_range(self.rating_range, y, estimator=self)
         if goes_on:
             return self._output_of_last_fit(rating_range)
         center = float(np.average(y, weights=sample_weight))
@@ -385,17 +388,3 @@ class NCFRegressor(RegressorMixin, BaseNCF):
             )
         params = self.net_.get_params_for("module")
         return {name: value for name, value in params.items() if name.startswith("output_")}
-
-    def _learnt_range(self, y):
-        if self.rating_range is None:
-            return None
-        found = float(y.min()), float(y.max())
-        if isinstance(self.rating_range, str):
-            return found
-        low, high = check_range(self.rating_range, estimator=self)
-        if found[0] < low or found[1] > high:
-            raise ValueError(
-                f"y holds ratings from {found[0]:g} to {found[1]:g}, outside rating_range=({low:g}, {high:g}). Widen "
-                'rating_range, or use rating_range="auto" or None.'
-            )
-        return low, high
