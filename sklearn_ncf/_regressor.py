@@ -22,8 +22,8 @@ class NCFRegressor(RegressorMixin, BaseNCF):
     ----------
     architecture : {"gmf", "neumf", "mlp"} or nn.Module class, default="gmf"
         The network, see :class:`sklearn_ncf.nn.EmbeddingNN`. A class of your own is called with `n_ids` and the
-        keyword parameters of ``EmbeddingNN`` but `architecture` and `use_history`, and maps int64 codes of shape (n_rows, n_columns),
-        ``-1`` for an unknown or missing id, to ratings of shape (n_rows,).
+        keyword parameters of ``EmbeddingNN`` but `architecture` and `use_history`, and maps int64 codes of shape
+        (n_rows, n_columns), ``-1`` for an unknown or missing id, to ratings of shape (n_rows,).
 
     embedding_dim : int, default=64
         Length of an id's embedding vector; NeuMF has one for each of its halves.
