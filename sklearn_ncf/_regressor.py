@@ -69,7 +69,7 @@ class NCFRegressor(RegressorMixin, BaseNCF):
     weight_decay : float or "auto", default="auto"
         How strongly weights are drawn to zero: with ``"adam"`` the factor of an L2 penalty on the mean loss, with AdamW
         each step shrinks them by this share of the step size. ``"auto"`` fits the number of ratings `n`: 15 / `n`
-        with Adam, 33 `batch_size` / `n` with AdamW; it is a class's own default with any other.
+        with Adam, for biases 6 / `n`, and 33 `batch_size` / `n` with AdamW; it is a class's own default with any other.
 
     batch_size : int or "auto", default="auto"
         Ratings a step. ``"auto"`` is a hundredth of the rows, at least 32 and at most 4096.

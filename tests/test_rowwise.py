@@ -91,7 +91,7 @@ def test_schedules_reach_dense_parameters_and_tables():
 
 def test_auto_is_row_wise_for_large_tables_alone():
     def chosen(optimizer, n_table_rows):
-        settings = {"weight_decay": "auto", "device": "cpu", "n_ratings": 10**6, "batch_size": 1000}
+        settings = {"weight_decay": "auto", "device": "cpu", "n_ratings": 10**6, "batch_size": 1000, "bias": None}
         return optimizer_params(optimizer, n_table_rows=n_table_rows, **settings)["optimizer"]
 
     assert chosen("auto", 1_000) is chosen("auto", 70_000) is torch.optim.Adam

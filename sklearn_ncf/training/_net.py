@@ -8,7 +8,7 @@ from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PassthroughSc
 from skorch.helper import predefined_split
 from torch import Tensor, nn
 
-from sklearn_ncf.nn import History
+from sklearn_ncf.nn import EmbeddingNN, History
 from sklearn_ncf.training._batches import Batch, BatchIterator, Ratings
 from sklearn_ncf.training._callbacks import BEST_EPOCH
 from sklearn_ncf.training._losses import RatingLoss
@@ -201,6 +201,7 @@ def build_net(
             n_table_rows=sum(module_params["n_ids"]) if hasattr(module, "table_rows") else 0,
             n_ratings=n_ratings,
             batch_size=batch_size,
+            bias="bias.weight" if issubclass(module, EmbeddingNN) and module_params.get("use_bias", True) else None,
         ),
         **{f"module__{name}": value for name, value in module_params.items()},
         **quiet,

@@ -13,6 +13,7 @@ OPTIMIZERS = {
     "rowwise_adamw": RowwiseAdamW,
 }
 L2 = 15.0  # weight_decay="auto" of Adam: the penalty's factor where losses are summed; for their mean it is 15 / n
+BIAS_L2 = 6.0  # the same for biases, which a few ratings already say something about
 FEW = 500  # ratings, below which the penalty is that of so many: a handful of ratings should still be learnt
 SHRINKAGE = 33.0  # weight_decay="auto" of the AdamWs: that of a whole epoch, over its batches
 ROWWISE_FROM = 70  # table rows for each row of a batch, from which on the row-wise step is the faster one
@@ -46,14 +47,20 @@ def optimizer_params(
     n_table_rows: int,
     n_ratings: int,
     batch_size: int,
+    bias: str | None,
 ) -> dict:
-    """The net's parameters for an optimizer: its class, weight decay, and torch's fused step where it has one."""
+    """The net's parameters for an optimizer: its class, weight decay, and torch's fused step where it has one.
+
+    `bias` is the name of the network's table of biases, if there is one.
+    """
     class_ = optimizer_class(optimizer)
     if optimizer == "auto" and n_table_rows > ROWWISE_FROM * batch_size:
         class_ = RowwiseAdamW
+    params = {"optimizer": class_}
     if weight_decay == "auto":
         weight_decay = auto_weight_decay(class_, n_ratings, batch_size)
-    params = {"optimizer": class_}
+        if class_ is torch.optim.Adam and bias is not None:
+            params["optimizer__param_groups"] = [(bias, {"weight_decay": weight_decay * BIAS_L2 / L2})]
     if weight_decay is not None:
         params["optimizer__weight_decay"] = weight_decay
     if "fused" in inspect.signature(class_).parameters and torch.device(device).type in ("cpu", "cuda"):
