@@ -9,13 +9,12 @@ import io
 from statistics import mean
 
 import numpy as np
-import pandas as pd
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 from sklearn.model_selection import KFold, ShuffleSplit
 from sklearn.preprocessing import OneHotEncoder
 
-from benchmarks.ratings import load
+from benchmarks.ratings import load, surprise_trainset
 from benchmarks.timing import seconds
 from sklearn_ncf import IdEncoder, NCFRegressor
 
@@ -52,9 +51,7 @@ class SurpriseModel:
     def fit(self, X, y):
         import surprise
 
-        frame = pd.DataFrame({"user": X[:, 0], "item": X[:, 1], "rating": y})
-        reader = surprise.Reader(rating_scale=(y.min(), y.max()))
-        trainset = surprise.Dataset.load_from_df(frame, reader).build_full_trainset()
+        trainset = surprise_trainset(X, y)
         with contextlib.redirect_stdout(io.StringIO()):
             self.model_ = getattr(surprise, self.name)().fit(trainset)
 

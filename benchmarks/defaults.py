@@ -12,6 +12,7 @@ from sklearn.model_selection import train_test_split
 
 from benchmarks.accuracy import ratings_of
 from sklearn_ncf import NCFRegressor
+from sklearn_ncf.training._optimizers import L2
 
 VARIATIONS = [
     {},
@@ -32,7 +33,7 @@ VARIATIONS = [
 
 def settings_of(variation, n_ratings):
     factor = {"a third": 1 / 3, "three times": 3}.get(variation.get("weight_decay"))
-    return variation if factor is None else {"weight_decay": factor * 15 / n_ratings}
+    return variation if factor is None else {"weight_decay": factor * L2 / n_ratings}
 
 
 def main():

@@ -4,6 +4,16 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+
+
+def surprise_trainset(X, y):
+    """The ratings as Surprise's models take them."""
+    from surprise import Dataset, Reader
+
+    frame = pd.DataFrame({"user": X[:, 0], "item": X[:, 1], "rating": y})
+    reader = Reader(rating_scale=(y.min(), y.max()))
+    return Dataset.load_from_df(frame, reader).build_full_trainset()
 
 
 def load(name):

@@ -7,7 +7,6 @@ import argparse
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 import torch
 from joblib import Parallel, delayed
 from sklearn.model_selection import GridSearchCV
@@ -15,7 +14,7 @@ from skorch import NeuralNetRegressor
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from benchmarks.ratings import load
+from benchmarks.ratings import load, surprise_trainset
 from benchmarks.timing import in_turn, seconds
 from sklearn_ncf import NCFRegressor
 from sklearn_ncf.nn import EmbeddingNN, GridScorer
@@ -120,11 +119,9 @@ def ours(X, y, batch_size, epochs=1):
 
 def surprise_svd(X, y):
     """One epoch of Surprise's SVD, biases and 100 factors, in Cython; its own data set is made beforehand."""
-    from surprise import SVD, Dataset, Reader
+    from surprise import SVD
 
-    frame = pd.DataFrame({"user": X[:, 0], "item": X[:, 1], "rating": y})
-    trainset = Dataset.load_from_df(frame, Reader(rating_scale=(1, 5))).build_full_trainset()
-    return seconds(SVD(n_epochs=1).fit, trainset)
+    return seconds(SVD(n_epochs=1).fit, surprise_trainset(X, y))
 
 
 def print_training(rounds):

@@ -146,6 +146,14 @@ def test_a_new_users_history_counts_at_once(quick):
         assert predicted[kind::2].mean() > predicted[1 - kind :: 2].mean() + 0.3
 
 
+def test_a_fitted_model_keeps_no_tables_of_gradients(quick):
+    X, y = tastes()
+    history = quick().fit(X, y).net_.module_.history
+    tensors = [name for name, value in vars(history).items() if isinstance(value, torch.Tensor)]
+    assert not tensors
+    assert set(history.state_dict()) == {"weight", "summed"}
+
+
 def test_embeddings_have_the_histories_in_them(quick):
     X, y = tastes()
     model = quick().fit(X, y)

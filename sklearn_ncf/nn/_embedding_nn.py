@@ -157,7 +157,7 @@ class EmbeddingNN(nn.Module):
         if self.bias is not None:
             score = score + self.bias(rows).sum(dim=(1, 2))
         if self.gmf_dim:
-            score = score + _pairwise_products(vectors[..., : self.gmf_dim]) @ self.gmf_weight
+            score = score + pairwise_products(vectors[..., : self.gmf_dim]) @ self.gmf_weight
         if self.mlp is not None:
             score = score + self.mlp(vectors[..., self.gmf_dim :].flatten(1)).squeeze(1)
         return self.to_ratings(score)
@@ -270,7 +270,7 @@ def _mlp(sizes: Sequence[int], dropout: float) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-def _pairwise_products(vectors: Tensor) -> Tensor:
+def pairwise_products(vectors: Tensor) -> Tensor:
     """Sum of the elementwise products of all pairs of columns: (rows, columns, dim) to (rows, dim)."""
     if vectors.shape[1] == 2:
         user, item = vectors.unbind(dim=1)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from sklearn_ncf.nn._embedding_nn import EmbeddingNN
+from sklearn_ncf.nn._embedding_nn import EmbeddingNN, pairwise_products
 
 ITEM = 1  # the column of the items
 PAIRS_AT_ONCE = 16_384  # larger blocks of hidden units leave the caches
@@ -69,11 +69,9 @@ class GridScorer:
         scores = (bias + module.intercept).unsqueeze(1) + self.item_bias
         if module.gmf_dim:
             of_gmf = vectors[..., : module.gmf_dim]
-            summed = of_gmf.sum(dim=1)
-            scores.addmm_(summed, self.weighted)
+            scores.addmm_(of_gmf.sum(dim=1), self.weighted)
             if len(columns) > 1:  # the pairs of columns without the item
-                among = (summed.square() - of_gmf.square().sum(dim=1)) / 2
-                scores += (among @ module.gmf_weight).unsqueeze(1)
+                scores += (pairwise_products(of_gmf) @ module.gmf_weight).unsqueeze(1)
         if self.layers:
             hidden = self._first_layer(vectors, columns)
             n_queries = max(1, PAIRS_AT_ONCE // max(1, len(self.item_hidden)))

@@ -92,6 +92,10 @@ class History(nn.Module):
         if self._partners is not None:
             self._forget_gradients()
 
+    def end_training(self) -> None:
+        """Let go of what only training needs: the pairs, and tables of gradients."""
+        self._partners = self._offsets = self._share = self._of_sums = self._of_weight = None
+
     @torch.no_grad()
     def _gather(self, pairs: Tensor, gradient: Tensor) -> None:
         of_sums = (gradient * self._share[pairs]).flatten(0, 1)

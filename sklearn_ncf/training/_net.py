@@ -231,6 +231,7 @@ def train(net: NCFNet, data: Ratings, validation: Ratings | None = None, *, trai
         net.set_params(train_split=None)  # or the net would hold on to the validation part
         if net.history:
             net.notify("on_train_end", X=data, y=None)
+        net._tell_history("end_training")
         net.module_.eval()
 
 
