@@ -1,29 +1,27 @@
 """BaseNCF: what the estimators share, from a table of raw ids to a trained net and back to predictions."""
 
 import copy
-from inspect import signature
-from numbers import Integral, Real
 
 import numpy as np
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
-from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ncf._columns import MISSING, chunks_of, read_table, take_rows
 from sklearn_ncf._encoder import IdEncoder
+from sklearn_ncf._parameters import SHARED_CONSTRAINTS, check_joint_parameters, module_class
 from sklearn_ncf._random import seeded_torch
-from sklearn_ncf.nn import ARCHITECTURES, N_SPECIAL, EmbeddingNN
+from sklearn_ncf._seen import Seen
+from sklearn_ncf.nn import N_SPECIAL
 from sklearn_ncf.training import (
-    OPTIMIZERS,
-    SCHEDULES,
+    Anchor,
     Ratings,
+    as_tensors,
     best_epoch_of,
     build_callbacks,
     build_net,
     history_of,
-    optimizer_class,
     predict_ratings,
     resolve_device,
     train,
@@ -32,6 +30,8 @@ from sklearn_ncf.training import (
 ROWS_AT_ONCE = 500_000  # of a table to predict: bounds what codes and hash tables take beside it
 AUTO_BATCHES = 100  # an epoch, at least: enough steps on small data
 AUTO_BATCH_SIZE = (32, 4096)
+PARTIAL_FIT_RATE = 0.1  # of learning_rate, for a network of one's own: the end of a one-cycle schedule, not its peak
+GROWTH_BATCHES = 20  # an epoch, at least, of a further training on new rows alone
 
 
 class BaseNCF(BaseEstimator):
@@ -41,30 +41,7 @@ class BaseNCF(BaseEstimator):
     network puts out.
     """
 
-    _parameter_constraints = {
-        "architecture": [StrOptions(set(ARCHITECTURES)), type],
-        "embedding_dim": [Interval(Integral, 1, None, closed="left")],
-        "hidden_layer_sizes": ["array-like"],
-        "dropout": [Interval(Real, 0, 1, closed="left")],
-        "embedding_dropout": [Interval(Real, 0, 1, closed="left")],
-        "use_bias": ["boolean"],
-        "use_history": ["boolean"],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), type],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
-        "learning_rate_schedule": [StrOptions(set(SCHEDULES))],
-        "weight_decay": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "max_epochs": [Interval(Integral, 1, None, closed="left")],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
-        "patience": [Interval(Integral, 1, None, closed="left")],
-        "warm_start": ["boolean"],
-        "checkpoint_dir": [None, str, HasMethods("__fspath__")],
-        "callbacks": [None, list],
-        "device": [str],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
+    _parameter_constraints = SHARED_CONSTRAINTS
 
     @property
     def user_embeddings_(self):
@@ -81,7 +58,121 @@ class BaseNCF(BaseEstimator):
 
         `goes_on` starts from the last fit, `holds_out` takes the validation part from the rows where none is given.
         """
-        self._check_joint_parameters()
+        encoder, part, output, device = self._encoded(X, y, sample_weight, goes_on=goes_on)
+        parts = [part]
+        if validation is not None:
+            header, columns = read_table(validation[0], estimator=self)
+            validate_data(encoder, header, reset=False, skip_check_array=True)
+            validation_codes, n_unknown = _codes(encoder, columns, module_class(self))
+            encoder._warn_of_unknown(n_unknown, len(validation_codes), stacklevel=5)
+            parts.append((validation_codes, validation[1], None))
+
+        with seeded_torch(self.random_state, device) as seed:
+            if holds_out and validation is None:
+                parts = self._split(part, seed)
+            seen = (self._seen if goes_on else Seen()).with_rows(*parts[0], _n_ids(encoder))
+            if holds_out and validation is None:
+                seen = seen.with_held_out(parts[1][0])
+            data, *held_out = (Ratings(*part, device=device) for part in parts)
+            net = self._net(
+                _n_ids(encoder),
+                output,
+                batch_size=self._batch_size(len(data)),
+                n_rows=len(data),
+                max_epochs=max_epochs,
+                schedule=schedule,
+                learning_rate=learning_rate,
+                weight_decay=self.weight_decay,
+                n_ratings=encoder._n_rows_seen,
+                has_validation=bool(held_out),
+                checkpoint_dir=self.checkpoint_dir,
+                device=device,
+            )
+            if goes_on:
+                _carry_over(self.net_.module_, net.module_)
+            if hasattr(net.module_, "observe"):
+                net.module_.observe(torch.from_numpy(seen.pairs), -(-len(data) // net.batch_size))
+            try:
+                train(net, data, *held_out, id_counts=seen.counts, id_means=seen.means())
+            except KeyboardInterrupt:
+                if net.history or not hasattr(self, "net_"):  # else the last fit is worth more
+                    self._keep(encoder, net, seen)
+                raise
+        return self._keep(encoder, net, seen)
+
+    def _partial_fit(self, X, y, sample_weight):
+        """Go on from the last fit with further rows, of checked targets and weights."""
+        if hasattr(self.net_.module, "take_part"):
+            return self._grow(X, y, sample_weight)
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            None,
+            goes_on=True,
+            holds_out=False,
+            max_epochs=1,
+            schedule="constant",
+            learning_rate=self.learning_rate * PARTIAL_FIT_RATE,
+        )
+
+    def _grow(self, X, y, sample_weight):
+        """Learn from further rows what they say of their own ids, and leave all else as it is.
+
+        The ids of the rows are trained in a network of their own: its cost is that of the rows, not of the tables.
+        """
+        encoder, (codes, y, sample_weight), output, device = self._encoded(X, y, sample_weight, goes_on=True)
+        seen = self._seen.with_rows(codes, y, sample_weight, _n_ids(encoder))
+        ids, places = zip(*(np.unique(column, return_inverse=True) for column in codes.T), strict=True)
+        n_now = [np.bincount(place, weights=sample_weight).astype(np.float32) for place in places]
+        if sample_weight is not None:
+            n_now = [counts / np.float32(sample_weight.mean()) for counts in n_now]
+        n_before = [
+            (counts[column + N_SPECIAL] - now).clip(min=0)
+            for counts, column, now in zip(seen.counts, ids, n_now, strict=True)
+        ]
+        batch_size = min(self._batch_size(encoder._n_rows_seen), max(AUTO_BATCH_SIZE[0], len(codes) // GROWTH_BATCHES))
+        with seeded_torch(self.random_state, device):
+            whole = build_net(
+                *self._module_and_params(_n_ids(encoder), output),
+                loss=self.loss,
+                loss_scale=output["output_scale"],
+                device=device,
+            )
+            _carry_over(self.net_.module_, whole.module_)
+            whole.module_.remember(torch.from_numpy(seen.pairs_not_in(self._seen)))
+            net = self._net(
+                [len(column) for column in ids],
+                output,
+                batch_size=batch_size,
+                n_rows=len(codes),
+                max_epochs=self.max_epochs,
+                schedule=self.learning_rate_schedule,
+                learning_rate=self.learning_rate,
+                weight_decay=None,
+                device=device,
+            )
+            taken = as_tensors(ids, device)
+            net.module_.take_part(whole.module_, taken)
+            net.penalty_ = Anchor(net.module_, as_tensors(n_before, device), as_tensors(n_now, device))
+
+            def keep():
+                net.module_.give_back(whole.module_, taken)
+                whole.module_.fill_untrained(as_tensors(seen.counts, device), as_tensors(seen.means(), device))
+                whole.module_.eval()
+                return self._keep(encoder, whole, seen, trained=net)
+
+            try:
+                train(net, Ratings(np.stack(places, axis=1), y, sample_weight, device=device))
+            except KeyboardInterrupt:
+                if net.history:
+                    keep()
+                raise
+            return keep()
+
+    def _encoded(self, X, y, sample_weight, *, goes_on):
+        """What a training starts from: an encoder that knows all ids, the rows encoded, output and device."""
+        check_joint_parameters(self)
         device = resolve_device(self.device)
         if sample_weight is not None and not sample_weight.all():
             weighted = np.flatnonzero(sample_weight)  # no weight is no row: its ids are not learnt either
@@ -92,65 +183,60 @@ class BaseNCF(BaseEstimator):
         if goes_on:
             validate_data(self, header, reset=False, skip_check_array=True)
         encoder = copy.copy(self.encoder_) if goes_on else IdEncoder()
-        module = self._module_class()
-        codes, _ = _codes(encoder, encoder._learn(X, reset=not goes_on), module)  # it changes no array a copy shares
+        # it changes no array that a copy shares
+        codes, _ = _codes(encoder, encoder._learn(X, reset=not goes_on), module_class(self))
         output = self._output_params(y, sample_weight, goes_on=goes_on)
-        parts = [(codes, y, sample_weight)]
-        if validation is not None:
-            header, columns = read_table(validation[0], estimator=self)
-            validate_data(encoder, header, reset=False, skip_check_array=True)
-            validation_codes, n_unknown = _codes(encoder, columns, module)
-            encoder._warn_of_unknown(n_unknown, len(validation_codes), stacklevel=5)
-            parts.append((validation_codes, validation[1], None))
+        return encoder, (codes, y, sample_weight), output, device
 
-        with seeded_torch(self.random_state, device) as seed:
-            if holds_out and validation is None:
-                parts = self._split(parts[0], seed)
-            trained_ids = _trained_ids(parts[0][0], encoder, self._trained_ids if goes_on else None)
-            data, *held_out = (Ratings(*part, device=device) for part in parts)
-            batch_size = self._batch_size(len(data))
-            n_batches = -(-len(data) // batch_size)
-            callbacks = build_callbacks(
-                user_callbacks=self.callbacks,
-                optimizer=self.optimizer,
-                schedule=schedule,
-                learning_rate=learning_rate,
-                n_batches=n_batches,
-                max_epochs=max_epochs,
-                patience=self.patience if self.early_stopping else None,
-                has_validation=bool(held_out),
-                checkpoint_dir=self.checkpoint_dir,
-                verbose=self.verbose,
-            )
-            net = build_net(
-                *self._module_and_params(encoder, output),
-                loss=self.loss,
-                loss_scale=output["output_scale"],
-                optimizer=self.optimizer,
-                learning_rate=learning_rate,
-                weight_decay=self.weight_decay,
-                n_ratings=encoder._n_rows_seen,
-                batch_size=batch_size,
-                max_epochs=max_epochs,
-                callbacks=callbacks,
-                device=device,
-                verbose=self.verbose,
-            )
-            if goes_on:
-                _carry_over(self.net_.module_, net.module_)
-            pairs = _distinct_pairs(parts[0][0], self._pairs if goes_on else None)
-            if hasattr(net.module_, "observe"):
-                net.module_.observe(torch.from_numpy(pairs), n_batches)
-            try:
-                train(net, data, *held_out, trained_ids=trained_ids)
-            except KeyboardInterrupt:
-                if net.history or not hasattr(self, "net_"):  # else the last fit is worth more
-                    self._keep(encoder, net, trained_ids, pairs)
-                raise
-        return self._keep(encoder, net, trained_ids, pairs)
+    def _net(
+        self,
+        n_ids,
+        output,
+        *,
+        batch_size,
+        n_rows,
+        max_epochs,
+        schedule,
+        learning_rate,
+        weight_decay,
+        device,
+        n_ratings=None,
+        has_validation=False,
+        checkpoint_dir=None,
+    ):
+        """A net to train on `n_rows` rows, with all that the parameters ask for."""
+        callbacks = build_callbacks(
+            user_callbacks=self.callbacks,
+            optimizer=self.optimizer,
+            schedule=schedule,
+            learning_rate=learning_rate,
+            n_batches=-(-n_rows // batch_size),
+            max_epochs=max_epochs,
+            patience=self.patience if self.early_stopping else None,
+            has_validation=has_validation,
+            checkpoint_dir=checkpoint_dir,
+            verbose=self.verbose,
+        )
+        return build_net(
+            *self._module_and_params(n_ids, output),
+            loss=self.loss,
+            loss_scale=output["output_scale"],
+            optimizer=self.optimizer,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+            n_ratings=n_ratings or n_rows,
+            batch_size=batch_size,
+            max_epochs=max_epochs,
+            callbacks=callbacks,
+            device=device,
+            verbose=self.verbose,
+        )
 
-    def _keep(self, encoder, net, trained_ids, pairs):
-        """Set what was learnt, all at once, so that a fit that fails leaves a fitted estimator as it was."""
+    def _keep(self, encoder, net, seen, trained=None):
+        """Set what was learnt, all at once, so that a fit that fails leaves a fitted estimator as it was.
+
+        `trained` is the net that went through the training, where it is another one.
+        """
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(encoder, name):
                 setattr(self, name, getattr(encoder, name))
@@ -158,11 +244,10 @@ class BaseNCF(BaseEstimator):
                 delattr(self, name)
         self.encoder_ = encoder
         self.net_ = net
-        self.history_ = history_of(net)
+        self.history_ = history_of(trained or net)
         self.n_iter_ = len(self.history_)
-        self.best_epoch_ = best_epoch_of(net)
-        self._trained_ids = trained_ids
-        self._pairs = pairs
+        self.best_epoch_ = best_epoch_of(trained or net)
+        self._seen = seen
         return self
 
     def _scores(self, X):
@@ -174,7 +259,7 @@ class BaseNCF(BaseEstimator):
             validate_data(self, header, reset=False, skip_check_array=True)
             codes, n_unknown_here = _codes(self.encoder_, columns, self.net_.module)
             n_unknown += n_unknown_here
-            known.append(np.stack([ids[codes[:, j] + N_SPECIAL] for j, ids in enumerate(self._trained_ids)], axis=1))
+            known.append(self._seen.trained(codes))
             scores.append(predict_ratings(self.net_, codes))
         scores = np.concatenate(scores)
         self.encoder_._warn_of_unknown(n_unknown, len(scores), stacklevel=4)
@@ -197,9 +282,9 @@ class BaseNCF(BaseEstimator):
         smallest, largest = AUTO_BATCH_SIZE
         return min(max(n_rows // AUTO_BATCHES, smallest), largest)
 
-    def _module_and_params(self, encoder, output):
+    def _module_and_params(self, n_ids, output):
         params = {
-            "n_ids": [len(ids) for ids in encoder.categories_],
+            "n_ids": n_ids,
             "embedding_dim": self.embedding_dim,
             "hidden_layer_sizes": tuple(int(size) for size in self.hidden_layer_sizes),
             "dropout": self.dropout,
@@ -209,35 +294,7 @@ class BaseNCF(BaseEstimator):
         }
         if isinstance(self.architecture, str):
             params |= {"architecture": self.architecture, "use_history": self.use_history}
-        return self._module_class(), params
-
-    def _module_class(self):
-        return EmbeddingNN if isinstance(self.architecture, str) else self.architecture
-
-    def _check_joint_parameters(self):
-        """Rules that `_parameter_constraints` cannot say."""
-        for name, base in (("architecture", torch.nn.Module), ("optimizer", torch.optim.Optimizer)):
-            value = getattr(self, name)
-            if isinstance(value, type) and not issubclass(value, base):
-                raise InvalidParameterError(
-                    f"The {name!r} parameter of {type(self).__name__} must be a name or a subclass of "
-                    f"torch's {base.__name__}. Got {value!r} instead."
-                )
-        if self.weight_decay != "auto" and "weight_decay" not in signature(optimizer_class(self.optimizer)).parameters:
-            raise InvalidParameterError(
-                f"The 'weight_decay' parameter of {type(self).__name__} must be 'auto' with an optimizer that has "
-                f"none: {self.optimizer!r}."
-            )
-        if self.optimizer == "rowwise_adamw" and not hasattr(self._module_class(), "table_rows"):
-            raise InvalidParameterError(
-                f"The 'optimizer' parameter of {type(self).__name__} must not be 'rowwise_adamw' with a network that "
-                f"does not say which rows it reads (table_rows): {self.architecture!r}. Use 'adamw'."
-            )
-        if any(not isinstance(size, Integral) or size < 1 for size in self.hidden_layer_sizes):
-            raise InvalidParameterError(
-                f"The 'hidden_layer_sizes' parameter of {type(self).__name__} must hold positive integers. Got "
-                f"{self.hidden_layer_sizes!r} instead."
-            )
+        return module_class(self), params
 
     def _embeddings_of(self, column):
         if not hasattr(self, "net_"):
@@ -305,24 +362,8 @@ def _codes(encoder, columns, module):
     return codes, n_unknown
 
 
-def _trained_ids(codes, encoder, before):
-    """Which ids of each column have had training rows, now or before: missing, unknown, then those of `encoder`."""
-    trained = []
-    for j, ids in enumerate(encoder.categories_):
-        known = np.bincount(codes[:, j] + N_SPECIAL, minlength=len(ids) + N_SPECIAL) > 0
-        if before is not None:
-            known[: len(before[j])] |= before[j]
-        trained.append(known)
-    return trained
-
-
-def _distinct_pairs(codes, before):
-    """Users and items that training rows join, now or before: int32 codes of shape (n_pairs, 2), in sorted order."""
-    pairs = codes[:, :2] if before is None else np.concatenate([before, codes[:, :2]])
-    n_items = int(pairs[:, 1].max()) + N_SPECIAL + 1
-    keys = np.sort((pairs[:, 0] + N_SPECIAL).astype(np.int64) * n_items + pairs[:, 1] + N_SPECIAL)
-    keys = keys[np.append(True, keys[1:] != keys[:-1])]
-    return (np.stack(np.divmod(keys, n_items), axis=1) - N_SPECIAL).astype(np.int32)
+def _n_ids(encoder):
+    return [len(ids) for ids in encoder.categories_]
 
 
 def _carry_over(learnt, module):

@@ -8,8 +8,6 @@ from sklearn_ncf._base import BaseNCF
 from sklearn_ncf._ratings import check_ratings, check_weight, learnt_range
 from sklearn_ncf.training import LOSSES
 
-PARTIAL_FIT_RATE = 0.1  # of learning_rate: the end of a one-cycle schedule, not its peak
-
 
 class NCFRegressor(RegressorMixin, BaseNCF):
     """Predict ratings with neural collaborative filtering.
@@ -319,17 +317,7 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         if not hasattr(self, "net_"):
             return self.fit(X, y, sample_weight)
         y = check_ratings(X, y, estimator=self)
-        return self._fit(
-            X,
-            y,
-            check_weight(sample_weight, y),
-            None,
-            goes_on=True,
-            holds_out=False,
-            max_epochs=1,
-            schedule="constant",
-            learning_rate=self.learning_rate * PARTIAL_FIT_RATE,
-        )
+        return self._partial_fit(X, y, check_weight(sample_weight, y))
 
     def predict(self, X):
         """Predict ratings.

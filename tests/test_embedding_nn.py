@@ -103,23 +103,23 @@ def test_a_center_at_the_end_of_the_range_can_still_be_learnt_from():
 
 
 @pytest.mark.parametrize("use_bias", [True, False])
-def test_ids_without_training_rows_get_the_mean_of_the_others(use_bias):
+def test_ids_without_training_rows_get_the_mean_of_the_others_ratings(use_bias):
     net = network(use_bias=use_bias)
     before = net.embedding.weight.detach().clone()
     # missing, unknown, then three users and four items
-    trained = [torch.tensor([0, 0, 1, 1, 0]).bool(), torch.tensor([1, 0, 1, 0, 1, 1]).bool()]
-    net.fill_untrained(trained)
+    counts = [torch.tensor([0.0, 0, 1, 3, 0]), torch.tensor([1.0, 0, 1, 0, 2, 2])]
+    net.fill_untrained(counts)
     users, items = net.embedding.weight[:5], net.embedding.weight[5:]
-    torch.testing.assert_close(users[[0, 1, 4]], before[2:4].mean(dim=0).expand(3, -1))
+    torch.testing.assert_close(users[[0, 1, 4]], (before[2] + 3 * before[3]).expand(3, -1) / 4)
     torch.testing.assert_close(users[2:4], before[2:4])
     torch.testing.assert_close(items[0], before[5])  # missing items had rows of their own
-    torch.testing.assert_close(items[[1, 3]], before[[7, 9, 10]].mean(dim=0).expand(2, -1))
+    torch.testing.assert_close(items[[1, 3]], (before[7] + 2 * before[9] + 2 * before[10]).expand(2, -1) / 5)
 
 
 def test_gmf_with_a_mean_vector_scores_the_mean_of_the_known_users():
     net = network(architecture="gmf")
     randomize_biases(net)
-    net.fill_untrained([torch.tensor([0, 0, 1, 1, 1]).bool(), torch.tensor([0, 0, 1, 1, 1, 1]).bool()])
+    net.fill_untrained([torch.tensor([0.0, 0, 1, 1, 1]), torch.tensor([0.0, 0, 1, 1, 1, 1])])
     known = net(torch.tensor([[user, 2] for user in range(3)]))
     torch.testing.assert_close(net(torch.tensor([[-1, 2]]))[0], known.mean())
 

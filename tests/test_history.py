@@ -130,8 +130,8 @@ def test_pairs_are_kept_once_over_all_fits(quick):
     model = quick().fit(X[:1000], y[:1000])
     model.partial_fit(X[500:1500], y[500:1500])
     expected = model.encoder_.transform(X[:1500])
-    np.testing.assert_array_equal(model._pairs, expected[np.lexsort(expected.T[::-1])])
-    assert model._pairs.dtype == np.int32
+    np.testing.assert_array_equal(model._seen.pairs, expected[np.lexsort(expected.T[::-1])])
+    assert model._seen.pairs.dtype == np.int32
 
 
 def test_a_new_users_history_counts_at_once(quick):
@@ -151,7 +151,7 @@ def test_a_fitted_model_keeps_no_tables_of_gradients(quick):
     history = quick().fit(X, y).net_.module_.history
     tensors = [name for name, value in vars(history).items() if isinstance(value, torch.Tensor)]
     assert not tensors
-    assert set(history.state_dict()) == {"weight", "summed"}
+    assert set(history.state_dict()) == {"weight", "summed", "counts"}
 
 
 def test_embeddings_have_the_histories_in_them(quick):

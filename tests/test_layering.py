@@ -14,7 +14,9 @@ MAY_IMPORT = {
     "__init__": {"_encoder", "_regressor", "_version"},
     "_vocabulary": {"_columns"},
     "_encoder": {"_columns", "_vocabulary"},
-    "_base": {"_columns", "_encoder", "_random", "nn", "training"},
+    "_seen": {"nn"},
+    "_parameters": {"nn", "training"},
+    "_base": {"_columns", "_encoder", "_parameters", "_random", "_seen", "nn", "training"},
     "_regressor": {"_base", "_ratings", "training"},
     "training": {"nn"},
 }

@@ -1,7 +1,8 @@
 """Neural collaborative filtering networks: torch alone, integer codes in, one score a row out."""
 
+from sklearn_ncf.nn._cold_start import N_SPECIAL
 from sklearn_ncf.nn._dropout import FastDropout
-from sklearn_ncf.nn._embedding_nn import ARCHITECTURES, N_SPECIAL, EmbeddingNN
+from sklearn_ncf.nn._embedding_nn import ARCHITECTURES, EmbeddingNN
 from sklearn_ncf.nn._grid import GridScorer
 from sklearn_ncf.nn._history import History
 

@@ -6,11 +6,11 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from sklearn_ncf.nn._cold_start import N_SPECIAL, fill_untrained
 from sklearn_ncf.nn._dropout import FastDropout
 from sklearn_ncf.nn._history import History
 
 ARCHITECTURES = ("mlp", "gmf", "neumf")
-N_SPECIAL = 2  # rows of a table that stand for no id: missing, code -2, and unknown, code -1
 INIT_STD = 0.05  # of embeddings; N(0, 1), torch's own, starts with scores that dwarf the ratings
 
 
@@ -152,15 +152,20 @@ class EmbeddingNN(nn.Module):
             Scores, in rating units.
         """
         rows = self.table_rows(codes)
-        vectors = self.embedding_dropout(self.vectors(rows))
-        score = self.intercept
-        if self.bias is not None:
-            score = score + self.bias(rows).sum(dim=(1, 2))
+        return self.rate(self.embedding_dropout(self.vectors(rows)), self.summed_bias(rows))
+
+    def rate(self, vectors: Tensor, bias: Tensor) -> Tensor:
+        """Scores in rating units, from vectors of shape (n, n_columns, width) and summed biases of shape (n,)."""
+        score = self.intercept + bias
         if self.gmf_dim:
             score = score + pairwise_products(vectors[..., : self.gmf_dim]) @ self.gmf_weight
         if self.mlp is not None:
             score = score + self.mlp(vectors[..., self.gmf_dim :].flatten(1)).squeeze(1)
         return self.to_ratings(score)
+
+    def summed_bias(self, rows: Tensor) -> Tensor:
+        """Sums of the biases of rows of the table, shape (n, n_columns) to (n,)."""
+        return self.intercept.new_zeros(len(rows)) if self.bias is None else self.bias(rows).sum(dim=(1, 2))
 
     def vectors(self, rows: Tensor) -> Tensor:
         """The vectors of rows of the table, of any shape, with their histories': they end in one more dimension."""
@@ -178,9 +183,17 @@ class EmbeddingNN(nn.Module):
             Batches an epoch: histories are brought up to date several times an epoch.
         """
         if self.history is not None:
-            first = self.first_rows[:2].to(torch.int32)
-            users, items = (codes.to(first) + first).unbind(1)
-            self.history.observe(users.contiguous(), items.contiguous(), n_batches)
+            self.history.observe(*self._rows_of_pairs(codes, torch.int32), n_batches)
+
+    def remember(self, codes: Tensor) -> None:
+        """Tell the histories of further pairs, none of which `observe` told of; their vectors stay as they are."""
+        if self.history is not None:
+            self.history.extend(*self._rows_of_pairs(codes, torch.int64))
+
+    def _rows_of_pairs(self, codes: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        first = self.first_rows[:2].to(dtype)
+        users, items = (codes.to(first) + first).unbind(1)
+        return users.contiguous(), items.contiguous()
 
     def table_rows(self, codes: Tensor) -> Tensor:
         """The rows of `embedding` and `bias` that codes stand for, in the shape of the codes."""
@@ -191,26 +204,22 @@ class EmbeddingNN(nn.Module):
         first = sum(n + N_SPECIAL for n in self.n_ids[:column]) + N_SPECIAL
         return slice(first, first + self.n_ids[column])
 
-    @torch.no_grad()
-    def fill_untrained(self, trained: Sequence[Tensor]) -> None:
-        """Give every id without training rows the mean of its column's trained vectors and biases.
+    def fill_untrained(self, counts: Sequence[Tensor], means: Sequence[Tensor] | None = None) -> None:
+        """Give every id without training rows, and the unknown id, what a rating says on average of its column.
 
-        So a row with an unknown user is scored with what is known of its item, and the other way round.
+        That is the mean of the column's trained vectors and biases, each with the weight of its ratings, so that a row
+        with an unknown user is scored with what is known of its item. Where `means` are given, it is then moved so
+        that the users' mean ratings come out for an unknown item, and the items' for an unknown user (ridge
+        regression, one Gauss-Newton step): somebody who rates low will rate an unknown item low, too.
 
         Parameters
         ----------
-        trained : sequence of n_columns bool Tensors of shape (n_ids + 2,)
-            Which ids training rows had, the missing and the unknown one first.
+        counts : sequence of n_columns float Tensors of shape (n_ids + 2,)
+            How many training rows (their weight) each id had, the missing and the unknown one first.
+        means : sequence of n_columns float Tensors of shape (n_ids + 2,), default=None
+            Mean rating of those rows.
         """
-        for column, known in enumerate(trained):
-            rows = self.column_rows(column)
-            block = slice(rows.start - N_SPECIAL, rows.stop)
-            if not known[N_SPECIAL:].any():
-                continue
-            for table in self._tables().values():
-                weight, others = table[block], known.to(table.dtype)
-                others[:N_SPECIAL] = 0
-                weight[~known] = others @ weight / others.sum()  # no copy of the table, as a mask would make
+        fill_untrained(self, counts, means)
 
     @torch.no_grad()
     def copy_from(self, other: "EmbeddingNN") -> None:
@@ -223,25 +232,57 @@ class EmbeddingNN(nn.Module):
         ValueError
             If the networks differ in more than `n_ids`.
         """
-        state, known = self.state_dict(), other.state_dict()
-        alike = len(self.n_ids) == len(other.n_ids) and state.keys() == known.keys()
-        if not alike or any(state[name].shape[1:] != known[name].shape[1:] for name in state):
-            raise ValueError("The networks differ in more than their numbers of ids.")
-        tables = self._tables().keys()
-        for column in range(len(self.n_ids)):
-            mine, theirs = self.column_rows(column), other.column_rows(column)
-            for name in tables:
-                learnt = known[name][theirs.start - N_SPECIAL : theirs.stop]
-                block = state[name][mine.start - N_SPECIAL : mine.stop]
-                block[:] = learnt[N_SPECIAL - 1]
+        self._take_all_but_tables(other)
+        for name, table in self.tables(counts=True).items():
+            for column in range(len(self.n_ids)):
+                mine, theirs = self.column_rows(column), other.column_rows(column)
+                learnt = other.tables(counts=True)[name][theirs.start - N_SPECIAL : theirs.stop]
+                block = table[mine.start - N_SPECIAL : mine.stop]
                 block[: len(learnt)] = learnt
-        self.load_state_dict({**known, **{name: state[name] for name in tables}})
+                block[len(learnt) :] = learnt[N_SPECIAL - 1]
 
-    def _tables(self) -> dict[str, Tensor]:
-        """All that has a row an id, by its name in `state_dict`."""
+    @torch.no_grad()
+    def take_part(self, other: "EmbeddingNN", codes: Sequence[Tensor]) -> None:
+        """Become the part of another network that knows some of its ids alone, and hold all but these still.
+
+        Parameters
+        ----------
+        other : EmbeddingNN
+            A network that differs in nothing but `n_ids`.
+        codes : sequence of n_columns int64 Tensors of shape (n_ids[column],)
+            The other network's codes, special ones included, of the ids that are this network's 0, 1, ....
+        """
+        self._take_all_but_tables(other)
+        for name, table in self.tables(counts=True).items():
+            theirs = other.tables(counts=True)[name]
+            for column, taken in enumerate(codes):
+                table[self.column_rows(column)] = theirs[taken + other.first_rows[column]]
+        for name, parameter in self.named_parameters():
+            parameter.requires_grad_(name in ("embedding.weight", "bias.weight"))
+        if self.history is not None:
+            self.history.hold()
+
+    @torch.no_grad()
+    def give_back(self, other: "EmbeddingNN", codes: Sequence[Tensor]) -> None:
+        """Write what `take_part` took, and training has moved since, into the other network."""
+        for name, table in self.tables().items():
+            theirs = other.tables()[name]
+            for column, taken in enumerate(codes):
+                theirs[taken + other.first_rows[column]] = table[self.column_rows(column)]
+
+    def tables(self, *, counts: bool = False) -> dict[str, Tensor]:
+        """All that has a vector an id, by its name in `state_dict`; with the `counts` of the histories' partners."""
         names = ("embedding.weight", "bias.weight", "history.weight", "history.summed")
         state = self.state_dict()
-        return {name: state[name] for name in names if name in state}
+        return {name: state[name] for name in (*names, *(["history.counts"] if counts else [])) if name in state}
+
+    def _take_all_but_tables(self, other: "EmbeddingNN") -> None:
+        state, theirs = self.state_dict(), other.state_dict()
+        alike = len(self.n_ids) == len(other.n_ids) and state.keys() == theirs.keys()
+        if not alike or any(state[name].shape[1:] != theirs[name].shape[1:] for name in state):
+            raise ValueError("The networks differ in more than their numbers of ids.")
+        tables = self.tables(counts=True)
+        self.load_state_dict({name: value for name, value in theirs.items() if name not in tables}, strict=False)
 
     def to_ratings(self, score: Tensor) -> Tensor:
         """Scores as the output layer gives them, in rating units."""

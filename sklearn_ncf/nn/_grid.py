@@ -85,9 +85,7 @@ class GridScorer:
     def _look_up(self, codes: Tensor, columns: list[int]) -> tuple[Tensor, Tensor]:
         """Vectors, of shape (n_rows, n_columns, width), and summed biases of the codes of some columns."""
         rows = codes + self.module.first_rows[columns]
-        vectors = self.module.vectors(rows)
-        bias = self.module.bias
-        return vectors, vectors.new_zeros(len(rows)) if bias is None else bias(rows).sum(dim=(1, 2))
+        return self.module.vectors(rows), self.module.summed_bias(rows)
 
     def _first_layer(self, vectors: Tensor, columns: list[int]) -> Tensor:
         """What some columns add to the first layer."""

@@ -41,7 +41,8 @@ class History(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(n_rows, width) * INIT_STD)
         self.register_buffer("summed", torch.zeros(n_rows, width))
-        self._partners: Tensor | None = None
+        self.register_buffer("counts", torch.zeros(n_rows, 1))  # of partners
+        self._share: Tensor | None = None  # of a partner in a history, while there is training
 
     def observe(self, users: Tensor, items: Tensor, n_batches: int) -> None:
         """Take the pairs in training, each once, by their table rows, those of users before those of items.
@@ -53,28 +54,47 @@ class History(nn.Module):
         self._offsets = F.pad(counts.cumsum(0), (1, 0))
         of_users, of_items = items[users.argsort(stable=True)], users[items.argsort(stable=True)]
         self._partners = torch.cat([of_users, of_items])
-        self._share = counts.clamp(min=1).to(weight.dtype).rsqrt_().unsqueeze(1)
+        self.counts.copy_(counts.unsqueeze(1))
+        self._share = self._share_of(self.counts)
         self._interval = max(1, n_batches // self.REFRESHES)
         self._of_sums = torch.zeros_like(weight)  # gradients gathered
         self._of_weight = torch.zeros_like(weight)
         self._n_gathered = 0
         self._refresh()
 
+    @torch.no_grad()
+    def extend(self, users: Tensor, items: Tensor) -> None:
+        """Take further pairs, none of them taken before, by their table rows; vectors stay as they are."""
+        rows = torch.cat([users, items])
+        touched = rows.unique()
+        summed = self.summed[touched] / self._share_of(self.counts[touched])
+        summed[self.counts[touched, 0] == 0] = 0  # what stood there was the mean of the others
+        self.summed[touched] = summed
+        self.summed.index_add_(0, rows, F.embedding(torch.cat([items, users]), self.weight))
+        self.counts.index_add_(0, rows, self.counts.new_ones(len(rows), 1))
+        self.summed[touched] *= self._share_of(self.counts[touched])
+
+    def hold(self) -> None:
+        """Prepare for a training that leaves the vectors as they are."""
+        self.weight.requires_grad_(False)
+        self._share = self._share_of(self.counts)
+
     def forward(self, rows: Tensor) -> Tensor:
         """The histories' vectors of table rows, shape (n, n_columns) to (n, n_columns, width)."""
-        if not (self.training and torch.is_grad_enabled()) or self._partners is None:
+        if not (self.training and torch.is_grad_enabled()) or self._share is None:
             return F.embedding(rows, self.summed)
         with torch.no_grad():
             vectors = F.embedding(rows, self.summed)
             pairs = rows[:, :2]
             vectors[:, :2] -= F.embedding(pairs.flip(1), self.weight) * self._share[pairs]
-        vectors.requires_grad_()
-        vectors.register_hook(lambda gradient: self._gather(pairs, gradient[:, :2]))
+        if self.weight.requires_grad:
+            vectors.requires_grad_()
+            vectors.register_hook(lambda gradient: self._gather(pairs, gradient[:, :2]))
         return vectors
 
     def before_step(self) -> None:
         """Give the gradient gathered to the optimizer, where it is time for it."""
-        if self._n_gathered < self._interval:
+        if not self.weight.requires_grad or self._n_gathered < self._interval:
             return
         for rows, summed in self._sums_of(self._of_sums):
             self._of_weight[rows] += summed
@@ -89,12 +109,15 @@ class History(nn.Module):
 
     def end_epoch(self) -> None:
         """Drop what was gathered for a step that would come in the next epoch."""
-        if self._partners is not None:
+        if self._share is not None and self.weight.requires_grad:
             self._forget_gradients()
 
     def end_training(self) -> None:
         """Let go of what only training needs: the pairs, and tables of gradients."""
         self._partners = self._offsets = self._share = self._of_sums = self._of_weight = None
+
+    def _share_of(self, counts: Tensor) -> Tensor:
+        return counts.clamp(min=1).rsqrt()
 
     @torch.no_grad()
     def _gather(self, pairs: Tensor, gradient: Tensor) -> None:

@@ -1,17 +1,20 @@
 """Training: the only place that imports skorch."""
 
+from sklearn_ncf.training._anchor import Anchor
 from sklearn_ncf.training._batches import Ratings
 from sklearn_ncf.training._callbacks import SCHEDULES, build_callbacks
 from sklearn_ncf.training._device import resolve_device
 from sklearn_ncf.training._losses import LOSSES
-from sklearn_ncf.training._net import best_epoch_of, build_net, history_of, predict_ratings, train
+from sklearn_ncf.training._net import as_tensors, best_epoch_of, build_net, history_of, predict_ratings, train
 from sklearn_ncf.training._optimizers import OPTIMIZERS, optimizer_class
 
 __all__ = [
     "LOSSES",
     "OPTIMIZERS",
     "SCHEDULES",
+    "Anchor",
     "Ratings",
+    "as_tensors",
     "best_epoch_of",
     "build_callbacks",
     "build_net",

@@ -25,6 +25,8 @@ class TrainingStopped(KeyboardInterrupt):
 class NCFNet(NeuralNet):
     """A skorch net that reads its batches from tensors, weights rows and refuses to go on with a broken loss."""
 
+    penalty_ = None  # of a batch's codes, added to the loss that is minimised but not to the one that is reported
+
     def on_epoch_end(self, net, **kwargs):
         super().on_epoch_end(net, **kwargs)
         self.history.record("learning_rate", self.optimizer_.param_groups[0]["lr"])
@@ -79,7 +81,7 @@ class NCFNet(NeuralNet):
     def train_step_single(self, batch: Batch, **fit_params):
         self._set_training(True)
         predicted, loss = self._forward(batch)
-        loss.backward()
+        self._objective(batch, loss).backward()
         self._tell_history("before_step")
         return {"loss": self.criterion_.in_rating_units(loss.detach()), "y_pred": predicted}
 
@@ -101,7 +103,7 @@ class NCFNet(NeuralNet):
                 if training:
                     for parameter in parameters:  # a fraction of the time of the optimizer's zero_grad
                         parameter.grad = None
-                    loss.backward()
+                    self._objective(batch, loss).backward()
                     self._tell_history("before_step")
                     self.optimizer_.step()
                     self._tell_history("after_step")
@@ -128,6 +130,10 @@ class NCFNet(NeuralNet):
             )
         return predicted, self.criterion_(predicted, ratings, batch.sample_weight)
 
+    def _objective(self, batch: Batch, loss: Tensor) -> Tensor:
+        """What training minimises."""
+        return loss if self.penalty_ is None else loss + self.penalty_(batch[0])
+
     def _tell_history(self, event: str) -> None:
         """Call the method of that name of the network's `History`, if it has one."""
         history = getattr(self.module_, "history", None)
@@ -145,8 +151,8 @@ class NCFNet(NeuralNet):
         if isinstance(self.optimizer_, RowwiseAdamW):
             self.optimizer_.flush()
         self._tell_history("end_epoch")
-        if hasattr(self.module_, "fill_untrained"):
-            self.module_.fill_untrained(self.trained_ids_)
+        if self.id_counts_ is not None and hasattr(self.module_, "fill_untrained"):
+            self.module_.fill_untrained(self.id_counts_, self.id_means_)
 
 
 def _watches_batches(callback: Callback) -> bool:
@@ -167,7 +173,7 @@ def build_net(
     loss_scale: float,
     optimizer: str | type = "adam",
     learning_rate: float = 1e-3,
-    weight_decay: float | str = "auto",
+    weight_decay: float | str | None = "auto",
     n_ratings: int = 100_000,
     batch_size: int = 1024,
     max_epochs: int = 1,
@@ -209,13 +215,21 @@ def build_net(
     return net.initialize()
 
 
-def train(net: NCFNet, data: Ratings, validation: Ratings | None = None, *, trained_ids: list[np.ndarray]) -> None:
+def train(
+    net: NCFNet,
+    data: Ratings,
+    validation: Ratings | None = None,
+    *,
+    id_counts: list[np.ndarray] | None = None,
+    id_means: list[np.ndarray] | None = None,
+) -> None:
     """Train a net for its `max_epochs`, or until early stopping ends it, and restore the best epoch's weights.
 
-    `trained_ids` says of each column's ids which ones this or an earlier training has seen; the others get the mean.
+    `id_counts` says of each column's ids how many rows this or an earlier training has seen, `id_means` the mean rating
+    of these rows: ids without any are given what is known of the others, unless the counts are `None`.
     A person's `KeyboardInterrupt` is raised again after that, when the net holds what was learnt so far.
     """
-    net.trained_ids_ = [torch.from_numpy(known).to(net.device) for known in trained_ids]
+    net.id_counts_, net.id_means_ = (as_tensors(columns, net.device) for columns in (id_counts, id_means))
     net.set_params(train_split=None if validation is None else predefined_split(validation))
     net.notify("on_train_begin", X=data, y=None)
     try:
@@ -233,6 +247,11 @@ def train(net: NCFNet, data: Ratings, validation: Ratings | None = None, *, trai
             net.notify("on_train_end", X=data, y=None)
         net._tell_history("end_training")
         net.module_.eval()
+
+
+def as_tensors(columns: list[np.ndarray] | None, device: str) -> list[Tensor] | None:
+    """Arrays as tensors on a device."""
+    return None if columns is None else [torch.from_numpy(column).to(device) for column in columns]
 
 
 def best_epoch_of(net: NCFNet) -> int:

@@ -42,7 +42,7 @@ def auto_weight_decay(class_: type, n_ratings: int, batch_size: int) -> float | 
 def optimizer_params(
     optimizer: str | type,
     *,
-    weight_decay: float | str,
+    weight_decay: float | str | None,
     device: str,
     n_table_rows: int,
     n_ratings: int,
@@ -51,18 +51,21 @@ def optimizer_params(
 ) -> dict:
     """The net's parameters for an optimizer: its class, weight decay, and torch's fused step where it has one.
 
-    `bias` is the name of the network's table of biases, if there is one.
+    `bias` is the name of the network's table of biases, if there is one; `weight_decay=None` is none.
     """
     class_ = optimizer_class(optimizer)
     if optimizer == "auto" and n_table_rows > ROWWISE_FROM * batch_size:
         class_ = RowwiseAdamW
     params = {"optimizer": class_}
+    options = inspect.signature(class_).parameters
     if weight_decay == "auto":
         weight_decay = auto_weight_decay(class_, n_ratings, batch_size)
         if class_ is torch.optim.Adam and bias is not None:
             params["optimizer__param_groups"] = [(bias, {"weight_decay": weight_decay * BIAS_L2 / L2})]
+    elif weight_decay is None and "weight_decay" in options:
+        weight_decay = 0.0
     if weight_decay is not None:
         params["optimizer__weight_decay"] = weight_decay
-    if "fused" in inspect.signature(class_).parameters and torch.device(device).type in ("cpu", "cuda"):
+    if "fused" in options and torch.device(device).type in ("cpu", "cuda"):
         params["optimizer__fused"] = True
     return params

@@ -1,0 +1,69 @@
+"""What the parameters that all estimators share may be."""
+
+from inspect import signature
+from numbers import Integral, Real
+
+import torch
+from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, StrOptions
+
+from sklearn_ncf.nn import ARCHITECTURES, EmbeddingNN
+from sklearn_ncf.training import OPTIMIZERS, SCHEDULES, optimizer_class
+
+SHARED_CONSTRAINTS = {
+    "architecture": [StrOptions(set(ARCHITECTURES)), type],
+    "embedding_dim": [Interval(Integral, 1, None, closed="left")],
+    "hidden_layer_sizes": ["array-like"],
+    "dropout": [Interval(Real, 0, 1, closed="left")],
+    "embedding_dropout": [Interval(Real, 0, 1, closed="left")],
+    "use_bias": ["boolean"],
+    "use_history": ["boolean"],
+    "optimizer": [StrOptions(set(OPTIMIZERS)), type],
+    "learning_rate": [Interval(Real, 0, None, closed="neither")],
+    "learning_rate_schedule": [StrOptions(set(SCHEDULES))],
+    "weight_decay": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "max_epochs": [Interval(Integral, 1, None, closed="left")],
+    "early_stopping": ["boolean"],
+    "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+    "patience": [Interval(Integral, 1, None, closed="left")],
+    "warm_start": ["boolean"],
+    "checkpoint_dir": [None, str, HasMethods("__fspath__")],
+    "callbacks": [None, list],
+    "device": [str],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+
+
+def module_class(estimator):
+    """The network's class."""
+    return EmbeddingNN if isinstance(estimator.architecture, str) else estimator.architecture
+
+
+def check_joint_parameters(estimator):
+    """Rules between parameters, and on their parts, that constraints cannot say."""
+    for name, base in (("architecture", torch.nn.Module), ("optimizer", torch.optim.Optimizer)):
+        value = getattr(estimator, name)
+        if isinstance(value, type) and not issubclass(value, base):
+            raise InvalidParameterError(
+                f"The {name!r} parameter of {type(estimator).__name__} must be a name or a subclass of "
+                f"torch's {base.__name__}. Got {value!r} instead."
+            )
+    if (
+        estimator.weight_decay != "auto"
+        and "weight_decay" not in signature(optimizer_class(estimator.optimizer)).parameters
+    ):
+        raise InvalidParameterError(
+            f"The 'weight_decay' parameter of {type(estimator).__name__} must be 'auto' with an optimizer that has "
+            f"none: {estimator.optimizer!r}."
+        )
+    if estimator.optimizer == "rowwise_adamw" and not hasattr(module_class(estimator), "table_rows"):
+        raise InvalidParameterError(
+            f"The 'optimizer' parameter of {type(estimator).__name__} must not be 'rowwise_adamw' with a network that "
+            f"does not say which rows it reads (table_rows): {estimator.architecture!r}. Use 'adamw'."
+        )
+    if any(not isinstance(size, Integral) or size < 1 for size in estimator.hidden_layer_sizes):
+        raise InvalidParameterError(
+            f"The 'hidden_layer_sizes' parameter of {type(estimator).__name__} must hold positive integers. Got "
+            f"{estimator.hidden_layer_sizes!r} instead."
+        )

@@ -1,0 +1,94 @@
+"""Seen: what training rows have shown of each id, and which users and items came together."""
+
+import numpy as np
+
+from sklearn_ncf.nn import N_SPECIAL
+
+NO_PAIRS = np.empty((0, 2), dtype=np.int32)
+
+
+class Seen:
+    """What has been learnt from, kept compactly: numbers per id, and pairs of codes.
+
+    counts, sums : per column, float32 of shape (n_ids + 2,)
+        Weight of the training rows of each id, and the sum of their targets; the missing and the unknown id first.
+    pairs : int32 of shape (n_pairs, 2)
+        Users and items that training rows join, each pair once, in sorted order.
+    held_out : int32 of shape (n_pairs, 2)
+        The same of rows that validated.
+    """
+
+    def __init__(self):
+        self.counts = self.sums = ()
+        self.pairs = self.held_out = NO_PAIRS
+
+    def with_rows(self, codes, targets, weight, n_ids):
+        """What is seen after further training rows, of encoded ids of which each column has `n_ids`."""
+        weight = np.ones(len(codes)) if weight is None else weight / weight.mean()
+        seen = Seen()
+        seen.counts, seen.sums = (
+            [self._grown(before, codes, j, values, n) for j, (before, n) in enumerate(zip(known, n_ids, strict=True))]
+            for known, values in (
+                (self.counts or [()] * len(n_ids), weight),
+                (self.sums or [()] * len(n_ids), weight * targets),
+            )
+        )
+        seen.pairs = _distinct(np.concatenate([self.pairs, codes[:, :2]]))
+        seen.held_out = self.held_out
+        return seen
+
+    def with_held_out(self, codes):
+        """What is seen where further rows were held out."""
+        seen = Seen()
+        vars(seen).update(vars(self), held_out=_distinct(np.concatenate([self.held_out, codes[:, :2]])))
+        return seen
+
+    def means(self):
+        """Mean target of each id of each column; 0 where there is none."""
+        return [sums / np.maximum(counts, np.finfo(np.float32).tiny) for sums, counts in self._columns()]
+
+    def trained(self, codes):
+        """Which ids of a table of codes had training rows, in the shape of the codes."""
+        return np.stack([counts[codes[:, j] + N_SPECIAL] > 0 for j, counts in enumerate(self.counts)], axis=1)
+
+    def pairs_not_in(self, other):
+        """The training pairs that another one does not have."""
+        n_items = int(max(self.pairs[:, 1].max(initial=0), other.pairs[:, 1].max(initial=0))) + N_SPECIAL + 1
+        return self.pairs[~np.isin(_keys(self.pairs, n_items), _keys(other.pairs, n_items), assume_unique=True)]
+
+    def items_of(self, users):
+        """Items that came together with each of some users, held out or not.
+
+        Returns two arrays, positions among `users` and codes of items.
+        """
+        found = []
+        for pairs in (self.pairs, self.held_out):
+            first = np.searchsorted(pairs[:, 0], users, side="left")
+            n_items = np.searchsorted(pairs[:, 0], users, side="right") - first
+            positions = np.repeat(np.arange(len(users)), n_items)
+            rows = np.arange(len(positions)) + np.repeat(first - (np.cumsum(n_items) - n_items), n_items)
+            found.append((positions, pairs[rows, 1]))
+        return tuple(map(np.concatenate, zip(*found, strict=True)))
+
+    def _columns(self):
+        return zip(self.sums, self.counts, strict=True)
+
+    def _grown(self, before, codes, column, values, n_ids):
+        grown = np.bincount(codes[:, column] + N_SPECIAL, weights=values, minlength=n_ids + N_SPECIAL)
+        grown[: len(before)] += before
+        return grown.astype(np.float32)
+
+
+def _keys(pairs, n_items):
+    """A number for each pair, in the order of the pairs."""
+    return (pairs[:, 0].astype(np.int64) + N_SPECIAL) * n_items + pairs[:, 1] + N_SPECIAL
+
+
+def _distinct(pairs):
+    """Each pair once, sorted: int32 of shape (n_pairs, 2)."""
+    if not len(pairs):
+        return NO_PAIRS
+    n_items = int(pairs[:, 1].max()) + N_SPECIAL + 1
+    keys = np.sort(_keys(pairs, n_items))
+    keys = keys[np.append(True, keys[1:] != keys[:-1])]
+    return (np.stack(np.divmod(keys, n_items), axis=1) - N_SPECIAL).astype(np.int32)

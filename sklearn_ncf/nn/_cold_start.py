@@ -1,0 +1,72 @@
+"""What a network knows of ids that it has not been trained on."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+N_SPECIAL = 2  # rows of a table that stand for no id: missing, code -2, and unknown, code -1
+PRIOR = 15.0  # strength of the pull to the mean, in ratings; anything from 1 to 100 does the same
+IDS_AT_MOST = 10_000  # of the other column to fit the unknown id to: more take time and tell no more
+
+
+@torch.no_grad()
+def fill_untrained(module, counts: Sequence[Tensor], means: Sequence[Tensor] | None) -> None:
+    """See `EmbeddingNN.fill_untrained`."""
+    blocks = []
+    for column, n_ratings in enumerate(counts):
+        rows = module.column_rows(column)
+        blocks.append(slice(rows.start - N_SPECIAL, rows.stop))
+        if not n_ratings[N_SPECIAL:].any():
+            continue
+        share = n_ratings / n_ratings[N_SPECIAL:].sum()
+        share[:N_SPECIAL] = 0
+        for table in module.tables().values():
+            weight = table[blocks[column]]
+            weight[n_ratings == 0] = share.to(weight.dtype) @ weight  # a mask of the others would copy the table
+    if means is None:
+        return
+    for column, other in ((0, 1), (1, 0)):
+        shift = _shift_of_unknown(module, column, counts[other][N_SPECIAL:], means[other][N_SPECIAL:])
+        if shift is not None:
+            untrained = counts[column] == 0
+            module.embedding.weight[blocks[column]] += untrained.unsqueeze(1) * shift[1:]
+            if module.bias is not None:
+                module.bias.weight[blocks[column]] += untrained.unsqueeze(1) * shift[:1]
+
+
+def _shift_of_unknown(module, column: int, counts: Tensor, means: Tensor) -> Tensor | None:
+    """How to move a column's unknown id, bias first, so that the other column's ids get their mean ratings with it.
+
+    One Gauss-Newton step of the ratings' squared errors with a ridge penalty; None where it would make them larger.
+    """
+    ids = counts.nonzero().squeeze(1)
+    if not len(ids):
+        return None
+    ids = ids[:: -(-len(ids) // IDS_AT_MOST)]
+    codes = ids.new_full((len(ids), len(module.n_ids)), -1)
+    codes[:, 1 - column] = ids
+    rows = module.table_rows(codes)
+    vectors, bias = module.vectors(rows), module.summed_bias(rows)
+    counts, means = counts[ids], means[ids]
+
+    def rated(shift: Tensor) -> Tensor:
+        moved = vectors.clone()
+        moved[:, column] += shift[..., 1:]
+        return module.rate(moved, bias + shift[..., 0] if module.bias is not None else bias)
+
+    layers = [] if module.mlp is None else [layer for layer in module.mlp if layer.training]
+    for layer in layers:
+        layer.eval()
+    with torch.enable_grad():
+        shift = vectors.new_zeros(len(ids), vectors.shape[-1] + 1, requires_grad=True)
+        ratings = rated(shift)
+        (slopes,) = torch.autograd.grad(ratings.sum(), shift)
+    errors = means - ratings.detach()
+    weighted = (slopes * counts.unsqueeze(1)).T / module.output_scale**2
+    penalty = torch.full_like(slopes[0], PRIOR).diag()
+    step = torch.linalg.solve(weighted @ slopes + penalty, weighted @ errors)
+    better = counts @ (means - rated(step)).square() < counts @ errors.square()
+    for layer in layers:
+        layer.train()
+    return step if better else None

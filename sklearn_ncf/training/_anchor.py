@@ -1,0 +1,54 @@
+"""Anchor: further ratings move an id the less, the more ratings have spoken before."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from sklearn_ncf.nn import EmbeddingNN
+from sklearn_ncf.training._optimizers import BIAS_L2, L2
+
+RATING = 0.1  # what one earlier rating adds to the pull on a component of a vector,
+BIAS_RATING = 3.0  # and on a bias: about the curvature of the squared error there, in spreads of the ratings
+
+
+class Anchor:
+    r"""A penalty that holds vectors and biases near where they stand.
+
+    An id with :math:`n` earlier ratings is drawn to its place with the strength :math:`\lambda + \kappa n`: a Gaussian
+    prior whose precision is that of the L2 penalty of a fit, :math:`\lambda`, and of the earlier ratings, as in
+    elastic weight consolidation (Kirkpatrick et al. 2017). A new id has the first alone, around the unknown id's place.
+
+    Parameters
+    ----------
+    module : EmbeddingNN
+        Its embeddings and biases as they stand are the places to keep to.
+    n_before : sequence of n_columns float Tensors of shape (n_ids,)
+        Earlier ratings of each id.
+    n_now : sequence of n_columns float Tensors of shape (n_ids,)
+        Ratings of each id in the training that follows; their batches share the penalty of an epoch.
+
+    References
+    ----------
+    J. Kirkpatrick et al. (2017). "Overcoming catastrophic forgetting in neural networks", PNAS 114(13).
+    """
+
+    def __init__(self, module: EmbeddingNN, n_before: list[Tensor], n_now: list[Tensor]) -> None:
+        self.module = module
+        self.tables = [(module.embedding, L2, RATING)]
+        if module.bias is not None:
+            self.tables.append((module.bias, BIAS_L2, BIAS_RATING))
+        before, now = (torch.zeros(len(module.embedding.weight), device=module.first_rows.device) for _ in range(2))
+        for column, (earlier, later) in enumerate(zip(n_before, n_now, strict=True)):
+            rows = module.column_rows(column)
+            before[rows], now[rows] = earlier, later
+        self.strengths = [(l2 + rating * before) / now.clamp(min=1e-6) for _, l2, rating in self.tables]
+        self.places = [table.weight.detach().clone() for table, _, _ in self.tables]
+
+    def __call__(self, codes: Tensor) -> Tensor:
+        """The mean penalty of a batch's rows of codes."""
+        rows = self.module.table_rows(codes)
+        penalty = 0
+        for (table, _, _), strength, place in zip(self.tables, self.strengths, self.places, strict=True):
+            moved = (table(rows) - F.embedding(rows, place)).square().sum(-1)
+            penalty = penalty + (strength[rows] * moved).sum(1).mean() / 2
+        return penalty
