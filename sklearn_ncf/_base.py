@@ -13,7 +13,8 @@ from sklearn_ncf._encoder import IdEncoder
 from sklearn_ncf._parameters import SHARED_CONSTRAINTS, check_joint_parameters, module_class
 from sklearn_ncf._random import seeded_torch
 from sklearn_ncf._seen import Seen
-from sklearn_ncf.nn import N_SPECIAL
+from sklearn_ncf._state import net_from, state_of
+from sklearn_ncf.nn import N_SPECIAL, EmbeddingNN, GridScorer
 from sklearn_ncf.training import (
     Anchor,
     Ratings,
@@ -27,6 +28,7 @@ from sklearn_ncf.training import (
     train,
 )
 
+USER, ITEM = 0, 1  # columns of a table
 ROWS_AT_ONCE = 500_000  # of a table to predict: bounds what codes and hash tables take beside it
 AUTO_BATCHES = 100  # an epoch, at least: enough steps on small data
 AUTO_BATCH_SIZE = (32, 4096)
@@ -250,20 +252,46 @@ class BaseNCF(BaseEstimator):
         self._seen = seen
         return self
 
+    def _codes(self, X):
+        """Codes of a table in the columns of `fit`, and how many rows of each column hold unknown ids."""
+        header, columns = read_table(X, estimator=self)
+        validate_data(self, header, reset=False, skip_check_array=True)
+        return _codes(self.encoder_, columns, self.net_.module)
+
     def _scores(self, X):
-        """The network's scores of a table, and which ids of it the network was trained on."""
+        """The scores of a table's rows."""
         check_is_fitted(self)
-        scores, known, n_unknown = [], [], 0
+        scores, n_unknown = [], 0
         for part in chunks_of(X, ROWS_AT_ONCE):
-            header, columns = read_table(part, estimator=self)
-            validate_data(self, header, reset=False, skip_check_array=True)
-            codes, n_unknown_here = _codes(self.encoder_, columns, self.net_.module)
+            codes, n_unknown_here = self._codes(part)
             n_unknown += n_unknown_here
-            known.append(self._seen.trained(codes))
             scores.append(predict_ratings(self.net_, codes))
+            self._score_unknown(scores[-1], *(self._seen.trained(column, codes[:, column]) for column in (USER, ITEM)))
         scores = np.concatenate(scores)
         self.encoder_._warn_of_unknown(n_unknown, len(scores), stacklevel=4)
-        return scores, np.concatenate(known)
+        return scores
+
+    def _grid_scorer(self, items):
+        """A function from codes of queries, in all columns but the items', to their scores with each of some items."""
+        module, device = self.net_.module_.eval(), self.net_.device
+        if isinstance(module, EmbeddingNN):
+            of_network = GridScorer(module, torch.from_numpy(items).to(device))
+        trained_items = self._seen.trained(ITEM, items)
+
+        def scorer(queries):
+            if isinstance(module, EmbeddingNN):
+                scores = of_network(torch.from_numpy(queries).to(device)).cpu().numpy()
+            else:
+                codes = np.repeat(np.insert(queries, ITEM, 0, axis=1), len(items), axis=0)
+                codes[:, ITEM] = np.tile(items, len(queries))
+                scores = predict_ratings(self.net_, codes).reshape(len(queries), len(items))
+            self._score_unknown(scores, self._seen.trained(USER, queries[:, USER])[:, None], trained_items)
+            return scores
+
+        return scorer
+
+    def _score_unknown(self, scores, knows_user, knows_item):
+        """Overwrite scores of pairs of which nothing is known."""
 
     def _split(self, part, seed):
         """Training and validation rows, drawn at random."""
@@ -311,13 +339,7 @@ class BaseNCF(BaseEstimator):
         state = dict(super().__getstate__())
         net = state.pop("net_", None)
         if net is not None:
-            state["_net_state"] = {
-                "module": net.module,
-                "module_params": net.get_params_for("module"),
-                "loss": net.criterion__loss,
-                "loss_scale": net.criterion__scale,
-                "weights": {name: weight.cpu().numpy() for name, weight in net.module_.state_dict().items()},
-            }
+            state["_net_state"] = state_of(net)
         return state
 
     def __setstate__(self, state):
@@ -325,28 +347,13 @@ class BaseNCF(BaseEstimator):
         net_state = state.pop("_net_state", None)
         super().__setstate__(state)
         if net_state is not None:
-            self.net_ = _restored(net_state, self.device)
+            self.net_ = net_from(net_state, self.device)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.categorical = True
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _restored(net_state, device):
-    """A net from the arrays of a pickle, on the device asked for if it is there, else on the CPU."""
-    try:
-        device = resolve_device(device)
-    except ValueError:
-        device = "cpu"
-    net_state = dict(net_state)
-    weights = {name: torch.from_numpy(np.array(weight)) for name, weight in net_state.pop("weights").items()}
-    with seeded_torch(0, device):
-        net = build_net(net_state.pop("module"), net_state.pop("module_params"), device=device, **net_state)
-    net.module_.load_state_dict(weights)
-    net.module_.eval()
-    return net
 
 
 def _codes(encoder, columns, module):

@@ -339,9 +339,7 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         ValueError
             If the columns are not those of `fit`, or hold ids of another type.
         """
-        ratings, known = self._scores(X)
-        ratings[~known[:, :2].any(axis=1)] = self.mean_rating_
-        return ratings
+        return self._scores(X)
 
     @property
     def rating_range_(self):
@@ -352,6 +350,9 @@ class NCFRegressor(RegressorMixin, BaseNCF):
     def mean_rating_(self):
         """Weighted mean of the ratings seen in `fit`, the prediction where neither user nor item are known."""
         return self.net_.module__output_center
+
+    def _score_unknown(self, scores, knows_user, knows_item):
+        scores[~(knows_user | knows_item)] = self.mean_rating_
 
     def _output_params(self, y, sample_weight, *, goes_on):
         rating_range = learnt_range(self.rating_range, y, estimator=self)

@@ -26,13 +26,8 @@ class Seen:
         """What is seen after further training rows, of encoded ids of which each column has `n_ids`."""
         weight = np.ones(len(codes)) if weight is None else weight / weight.mean()
         seen = Seen()
-        seen.counts, seen.sums = (
-            [self._grown(before, codes, j, values, n) for j, (before, n) in enumerate(zip(known, n_ids, strict=True))]
-            for known, values in (
-                (self.counts or [()] * len(n_ids), weight),
-                (self.sums or [()] * len(n_ids), weight * targets),
-            )
-        )
+        seen.counts = _added(self.counts, codes, weight, n_ids)
+        seen.sums = _added(self.sums, codes, weight * targets, n_ids)
         seen.pairs = _distinct(np.concatenate([self.pairs, codes[:, :2]]))
         seen.held_out = self.held_out
         return seen
@@ -45,11 +40,12 @@ class Seen:
 
     def means(self):
         """Mean target of each id of each column; 0 where there is none."""
-        return [sums / np.maximum(counts, np.finfo(np.float32).tiny) for sums, counts in self._columns()]
+        tiny = np.finfo(np.float32).tiny
+        return [sums / np.maximum(counts, tiny) for sums, counts in zip(self.sums, self.counts, strict=True)]
 
-    def trained(self, codes):
-        """Which ids of a table of codes had training rows, in the shape of the codes."""
-        return np.stack([counts[codes[:, j] + N_SPECIAL] > 0 for j, counts in enumerate(self.counts)], axis=1)
+    def trained(self, column, codes):
+        """Which codes of a column stand for ids that had training rows."""
+        return self.counts[column][codes + N_SPECIAL] > 0
 
     def pairs_not_in(self, other):
         """The training pairs that another one does not have."""
@@ -70,13 +66,16 @@ class Seen:
             found.append((positions, pairs[rows, 1]))
         return tuple(map(np.concatenate, zip(*found, strict=True)))
 
-    def _columns(self):
-        return zip(self.sums, self.counts, strict=True)
 
-    def _grown(self, before, codes, column, values, n_ids):
-        grown = np.bincount(codes[:, column] + N_SPECIAL, weights=values, minlength=n_ids + N_SPECIAL)
-        grown[: len(before)] += before
-        return grown.astype(np.float32)
+def _added(known, codes, values, n_ids):
+    """Sums per id of each column, with those of further rows; ids may have been added."""
+    added = []
+    for column, n in enumerate(n_ids):
+        sums = np.bincount(codes[:, column] + N_SPECIAL, weights=values, minlength=n + N_SPECIAL)
+        if known:
+            sums[: len(known[column])] += known[column]
+        added.append(sums.astype(np.float32))
+    return added
 
 
 def _keys(pairs, n_items):

@@ -11,12 +11,15 @@ ROOT = Path(sklearn_ncf.__file__).parent
 
 # What each file or package of ours may import from the others. What is not listed may import nothing of ours.
 MAY_IMPORT = {
-    "__init__": {"_encoder", "_regressor", "_version"},
+    "__init__": {"_encoder", "_recommend", "_regressor", "_version"},
     "_vocabulary": {"_columns"},
     "_encoder": {"_columns", "_vocabulary"},
     "_seen": {"nn"},
+    "_state": {"_random", "training"},
     "_parameters": {"nn", "training"},
-    "_base": {"_columns", "_encoder", "_parameters", "_random", "_seen", "nn", "training"},
+    "_base": {"_columns", "_encoder", "_parameters", "_random", "_seen", "_state", "nn", "training"},
+    "_raw_ids": {"_base", "_columns"},
+    "_recommend": {"_base", "_columns", "_raw_ids"},
     "_regressor": {"_base", "_ratings", "training"},
     "training": {"nn"},
 }

@@ -1,0 +1,218 @@
+"""recommend and similar_items: ranked raw ids from a fitted estimator or Pipeline."""
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+from sklearn.utils._param_validation import Interval, validate_params
+
+from sklearn_ncf._base import ITEM, USER
+from sklearn_ncf._columns import MISSING
+from sklearn_ncf._raw_ids import RawIds, as_series
+
+SCORES_AT_ONCE = 4_000_000  # bounds the memory beside the result
+
+
+@validate_params(
+    {"n_items": [Interval(Integral, 1, None, closed="left")], "exclude_seen": ["boolean"]},
+    prefer_skip_nested_validation=True,
+)
+def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True):
+    """Recommend the items with the highest scores.
+
+    Every user is scored with every candidate item as `predict` does, a block of users at a time: memory stays bounded
+    however many users there are.
+
+    Parameters
+    ----------
+    model : estimator or Pipeline
+        A fitted :class:`NCFRegressor`, a Pipeline that ends in one and whose other steps have `inverse_transform`
+        (such as :class:`IdEncoder`), or a fitted search over one of these.
+
+    users : array-like of shape (n_users,) or table of shape (n_users, n_features - 1), default=None
+        Raw ids; one alone will do. Users that `fit` has not seen get the items that are liked best in general. ``None``
+        is all users seen in `fit`. With context columns, a table of all columns but the items', in the order of `fit`;
+        where users come alone, their context is taken as unknown.
+
+    n_items : int, default=10
+        Length of a list.
+
+    items : array-like of shape (n_candidates,), default=None
+        Raw ids of the items to choose from, such as those in stock. Items that `fit` has not seen are scored as
+        `predict` scores them. ``None`` is all items seen in `fit`.
+
+    exclude_seen : bool, default=True
+        Whether to leave out what a user has rated in `fit` or `partial_fit`. `X_val` does not count as seen.
+
+    Returns
+    -------
+    DataFrame of shape (n_recommendations, n_features + 2)
+        Raw ids in the columns of `fit` (``user``, ``item``, ``context_1``, ... where these had no names), then `rank`
+        from 1 and `score`, float32, in the units of `predict`. Users come in the order of `users`, each once, with
+        their best item first; among equal scores the item that comes first in `items`, or in
+        ``encoder_.categories_[1]``.
+
+    Raises
+    ------
+    NotFittedError
+        If the model is not fitted.
+    TypeError
+        If it is no such model, or a step of a Pipeline has no `inverse_transform`.
+    ValueError
+        If `n_items` is less than 1, ids are of another type than in `fit`, or an item is missing (``None``, ``NaN``).
+
+    Warns
+    -----
+    UserWarning
+        If there are fewer than `n_items` items for some of the users, or most of the ids given are unknown.
+
+    See Also
+    --------
+    similar_items : Items like a given one.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_ncf import NCFRegressor, recommend
+    >>> X = pd.DataFrame({"user": ["ann", "ann", "bob", "bob"], "film": ["Alien", "Bambi", "Alien", "Dune"]})
+    >>> model = NCFRegressor(max_epochs=50, random_state=0).fit(X, [5, 1, 4, 5])
+    >>> recommend(model, ["ann", "bob"], n_items=1)[["user", "film", "rank"]]
+      user   film  rank
+    0  ann   Dune     1
+    1  bob  Bambi     1
+    """
+    ids = RawIds(model)
+    queries, codes = ids.queries(users)
+    candidates, item_codes = ids.items(items)
+    scorer = ids.estimator._grid_scorer(item_codes)
+    rows_at_once = max(1, SCORES_AT_ONCE // max(1, len(item_codes)))
+    lists = []
+    for start in range(0, len(codes), rows_at_once):
+        block = codes[start : start + rows_at_once]
+        scores = scorer(block)
+        if exclude_seen:
+            users = np.where(ids.are_somebody(block[:, USER]), block[:, USER], MISSING)
+            scores[_seen_among(ids.estimator._seen, users, item_codes)] = -np.inf
+        rows, columns, ranks = _best(scores, n_items)
+        lists.append((rows + start, columns, ranks, scores[rows, columns]))
+    rows, columns, ranks, scores = map(np.concatenate, zip(*lists, strict=True))
+    _warn_of_short_lists(np.bincount(rows, minlength=len(codes)), n_items, "users")
+    queries = {name: raw.take(rows) for name, raw in queries.items()}
+    return _as_frame(queries, ids.names[ITEM], candidates.take(columns), ranks, scores)
+
+
+@validate_params({"n_items": [Interval(Integral, 1, None, closed="left")]}, prefer_skip_nested_validation=True)
+def similar_items(model, items, n_items=10):
+    """Find the items whose vectors point most nearly into the same direction as a given item's.
+
+    Parameters
+    ----------
+    model : estimator or Pipeline
+        As in :func:`recommend`; its network must have a table of embeddings.
+
+    items : array-like of shape (n_queries,)
+        Raw ids of items seen in `fit`; one alone will do.
+
+    n_items : int, default=10
+        Length of a list.
+
+    Returns
+    -------
+    DataFrame of shape (n_queries * n_items, 4)
+        The item and the similar one, in columns named as in `fit` (else ``item``) and the same with ``similar_`` in
+        front, `rank` from 1 and `score`: the cosine of the angle between the two vectors of ``item_embeddings_``, in
+        [-1, 1].
+
+    Raises
+    ------
+    NotFittedError
+        If the model is not fitted.
+    TypeError
+        If it is no such model, or a step of a Pipeline has no `inverse_transform`.
+    ValueError
+        If `n_items` is less than 1, or an item was not seen in `fit`.
+
+    Warns
+    -----
+    UserWarning
+        If there are fewer than `n_items` other items.
+
+    See Also
+    --------
+    recommend : Items for a user.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_ncf import NCFRegressor, similar_items
+    >>> X = pd.DataFrame({"user": ["ann", "ann", "bob", "bob"], "film": ["Alien", "Bambi", "Alien", "Dune"]})
+    >>> model = NCFRegressor(max_epochs=50, random_state=0).fit(X, [5, 1, 4, 5])
+    >>> similar_items(model, "Alien", n_items=2)[["film", "similar_film", "rank"]]
+        film similar_film  rank
+    0  Alien         Dune     1
+    1  Alien        Bambi     2
+    """
+    ids = RawIds(model)
+    asked = as_series(items, "items").drop_duplicates()
+    codes = ids.codes({ITEM: asked}, warns=False)[:, ITEM]
+    if (codes < 0).any():
+        unknown = asked[codes < 0]
+        shown = ", ".join(map(repr, unknown[:5].tolist())) + (", ..." if len(unknown) > 5 else "")
+        raise ValueError(f"items holds {len(unknown)} ids that were not seen in fit, so nothing is like them: {shown}.")
+    candidates, item_codes = ids.items(None)
+    vectors = ids.estimator.item_embeddings_
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=np.finfo(np.float32).tiny)
+    lists = []
+    rows_at_once = max(1, SCORES_AT_ONCE // len(item_codes))
+    for start in range(0, len(codes), rows_at_once):
+        block = codes[start : start + rows_at_once]
+        scores = (vectors[block] @ vectors[item_codes].T).clip(-1, 1)
+        scores[block[:, None] == item_codes] = -np.inf
+        rows, columns, ranks = _best(scores, n_items)
+        lists.append((rows + start, columns, ranks, scores[rows, columns]))
+    rows, columns, ranks, scores = map(np.concatenate, zip(*lists, strict=True))
+    _warn_of_short_lists(np.bincount(rows, minlength=len(codes)), n_items, "items")
+    item = ids.names[ITEM]
+    return _as_frame({item: asked.take(rows)}, f"similar_{item}", candidates.take(columns), ranks, scores)
+
+
+def _seen_among(seen, users, item_codes):
+    """Where in a grid of users and candidates the seen pairs lie: rows and columns."""
+    rows, items = seen.items_of(users)
+    place = np.full(max(items.max(initial=0), item_codes.max()) + 1, MISSING)
+    known = item_codes >= 0
+    place[item_codes[known]] = np.flatnonzero(known)
+    columns = np.where(items >= 0, place[items], MISSING)
+    return rows[columns != MISSING], columns[columns != MISSING]
+
+
+def _best(scores, n_best):
+    """Rows, columns and ranks of the best finite scores of each row; among equal ones the first column wins."""
+    n_best = min(n_best, scores.shape[1])
+    least = np.partition(scores, -n_best, axis=1)[:, -n_best]
+    rows, columns = np.nonzero((scores >= least[:, None]) & (scores > -np.inf))
+    order = np.lexsort((columns, -scores[rows, columns], rows))
+    rows, columns = rows[order], columns[order]
+    ranks = np.arange(len(rows)) - np.searchsorted(rows, rows) + 1
+    kept = ranks <= n_best
+    return rows[kept], columns[kept], ranks[kept]
+
+
+def _warn_of_short_lists(lengths, n_items, of):
+    short = lengths < n_items
+    if short.any():
+        warnings.warn(
+            f"n_items={n_items}, but for {short.sum()} of {len(lengths)} {of} there are fewer items, as few as "
+            f"{lengths.min()}; these get what there is.",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _as_frame(queries, item, candidates, ranks, scores):
+    """The lists as a table of raw ids."""
+    named = {**queries, item: candidates, "rank": ranks, "score": scores}
+    if len(named) < len(queries) + 3:
+        raise ValueError(f"Columns of fit must not be named 'rank' or 'score', and differ; got {[*queries, item]}.")
+    return pd.DataFrame({name: getattr(column, "array", column) for name, column in named.items()})

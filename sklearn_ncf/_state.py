@@ -1,0 +1,33 @@
+"""A net as plain arrays and parameters, and back."""
+
+import numpy as np
+import torch
+
+from sklearn_ncf._random import seeded_torch
+from sklearn_ncf.training import build_net, resolve_device
+
+
+def state_of(net):
+    """Arrays and parameters of a net: no device, no optimizer, no training data."""
+    return {
+        "module": net.module,
+        "module_params": net.get_params_for("module"),
+        "loss": net.criterion__loss,
+        "loss_scale": net.criterion__scale,
+        "weights": {name: weight.cpu().numpy() for name, weight in net.module_.state_dict().items()},
+    }
+
+
+def net_from(net_state, device):
+    """A net from `state_of`, on the device asked for if it is there, else on the CPU."""
+    try:
+        device = resolve_device(device)
+    except ValueError:
+        device = "cpu"
+    net_state = dict(net_state)
+    weights = {name: torch.from_numpy(np.array(weight)) for name, weight in net_state.pop("weights").items()}
+    with seeded_torch(0, device):
+        net = build_net(net_state.pop("module"), net_state.pop("module_params"), device=device, **net_state)
+    net.module_.load_state_dict(weights)
+    net.module_.eval()
+    return net
