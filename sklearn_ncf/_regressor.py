@@ -150,13 +150,17 @@ class NCFRegressor(RegressorMixin, BaseNCF):
     See Also
     --------
     IdEncoder : Turns raw ids into codes; as a step before this one it can pool infrequent ids.
+    recommend, similar_items : Ranked items from a fitted estimator.
     sklearn_ncf.nn.EmbeddingNN : The networks.
 
     Notes
     -----
-    *Unknown ids.* A row with a user that `fit` did not see is scored with the mean of the users' vectors and biases,
-    that is, with what is known of its item, and the other way round. A row with neither gets the mean rating.
-    The code ``-1``, and missing ids, are one more id each with a vector of its own, where `fit` has seen them.
+    *Unknown ids.* A row with a user that `fit` did not see is scored with what is known of its item, and the other way
+    round: the unknown id's vector and bias are the mean of the others', each with the weight of its ratings, moved so
+    that the users' mean ratings come out for an unknown item, and the items' for an unknown user, by one step of ridge
+    regression. An unknown context counts as the mean of the others. A row with neither user nor item gets the mean
+    rating. The code ``-1``, and missing ids, are one more id each with a vector of its own, where `fit` has seen them.
+    See ``docs/cold_start.md``.
 
     *Interrupts.* `KeyboardInterrupt` reaches the caller, and what was learnt until then can be used; in the first
     epoch of a further fit, that is the last fit.
@@ -168,6 +172,8 @@ class NCFRegressor(RegressorMixin, BaseNCF):
     Y. Koren (2008). "Factorization Meets the Neighborhood: a Multifaceted Collaborative Filtering Model", KDD.
 
     I. Loshchilov, F. Hutter (2019). "Decoupled Weight Decay Regularization", ICLR.
+
+    J. Kirkpatrick et al. (2017). "Overcoming catastrophic forgetting in neural networks", PNAS 114(13).
 
     L. N. Smith, N. Topin (2018). "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
     Rates", arXiv:1708.07120.
@@ -297,8 +303,15 @@ class NCFRegressor(RegressorMixin, BaseNCF):
     def partial_fit(self, X, y, sample_weight=None):
         """Learn from ratings; called again, go on with further ones.
 
-        The first call is a `fit`. Each later one is one pass over the given rows at a tenth of `learning_rate`, within
-        the `rating_range_` of the first; new ids get vectors, and no known code moves.
+        The first call is a `fit`. Each later one trains the vectors and biases of the ids in the given rows, new ones
+        in any column among them, for `max_epochs` passes over these rows. An id is held to its place the more strongly,
+        the more ratings it has had before, by a quadratic penalty as in elastic weight consolidation (Kirkpatrick et
+        al. 2017). No known code, nothing of other ids and nothing that ids have in common changes, nor do
+        `rating_range_` and `mean_rating_`. See ``docs/growing.md``.
+
+        Behind an encoder in a Pipeline: ``pipe[0].partial_fit(X)``, then
+        ``pipe[-1].partial_fit(pipe[0].transform(X), y)``. A network of your own is trained as a whole, for one pass at
+        a tenth of `learning_rate`, and knows no new ids. Nothing validates, and no checkpoint is written.
 
         Parameters
         ----------
@@ -313,6 +326,18 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         -------
         self : NCFRegressor
             The fitted estimator.
+
+        Raises
+        ------
+        ValueError, FloatingPointError
+            As `fit`, and if the network's parameters have changed since the first call; the estimator stays as it was.
+
+        Examples
+        --------
+        >>> from sklearn_ncf import NCFRegressor
+        >>> model = NCFRegressor(random_state=0).fit([[1, 10], [1, 20], [2, 10], [2, 30]], [5, 1, 4, 5])
+        >>> model.partial_fit([[3, 20], [3, 40]], [1, 2]).encoder_.categories_[0]
+        array([1, 2, 3])
         """
         if not hasattr(self, "net_"):
             return self.fit(X, y, sample_weight)
