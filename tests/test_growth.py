@@ -191,6 +191,10 @@ def test_a_part_scores_as_the_whole_and_gives_back_what_it_learnt():
     of_whole = torch.stack([column[codes[:, j]] for j, column in enumerate(ids)], dim=1)
     torch.testing.assert_close(part.eval()(codes), whole.eval()(of_whole))
     assert {name for name, p in part.named_parameters() if p.requires_grad} == {"embedding.weight", "bias.weight"}
+    left_out = part.train().history(part.table_rows(codes))  # a pair in training is scored without itself
+    torch.testing.assert_close(left_out, whole.train().history(whole.table_rows(of_whole)))
+    assert not torch.equal(left_out, part.eval().history(part.table_rows(codes)))
+    whole.eval()
     before = {name: table.clone() for name, table in whole.tables().items()}
     with torch.no_grad():
         part.embedding.weight += 1
