@@ -10,15 +10,14 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ncf._columns import MISSING, chunks_of, read_table, take_rows
 from sklearn_ncf._encoder import IdEncoder
+from sklearn_ncf._growth import carry_over, grow, n_ids_of
 from sklearn_ncf._parameters import SHARED_CONSTRAINTS, check_joint_parameters, module_class
 from sklearn_ncf._random import seeded_torch
 from sklearn_ncf._seen import Seen
 from sklearn_ncf._state import net_from, state_of
-from sklearn_ncf.nn import N_SPECIAL, EmbeddingNN, GridScorer
+from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, EmbeddingNN, GridScorer
 from sklearn_ncf.training import (
-    Anchor,
     Ratings,
-    as_tensors,
     best_epoch_of,
     build_callbacks,
     build_net,
@@ -28,12 +27,10 @@ from sklearn_ncf.training import (
     train,
 )
 
-USER, ITEM = 0, 1  # columns of a table
 ROWS_AT_ONCE = 500_000  # of a table to predict: bounds what codes and hash tables take beside it
 AUTO_BATCHES = 100  # an epoch, at least: enough steps on small data
 AUTO_BATCH_SIZE = (32, 4096)
 PARTIAL_FIT_RATE = 0.1  # of learning_rate, for a network of one's own: the end of a one-cycle schedule, not its peak
-GROWTH_BATCHES = 20  # an epoch, at least, of a further training on new rows alone
 
 
 class BaseNCF(BaseEstimator):
@@ -72,12 +69,16 @@ class BaseNCF(BaseEstimator):
         with seeded_torch(self.random_state, device) as seed:
             if holds_out and validation is None:
                 parts = self._split(part, seed)
-            seen = (self._seen if goes_on else Seen()).with_rows(*parts[0], _n_ids(encoder))
+            seen = (self._seen if goes_on else Seen()).with_rows(*parts[0], n_ids_of(encoder))
             if holds_out and validation is None:
                 seen = seen.with_held_out(parts[1][0])
-            data, *held_out = (Ratings(*part, device=device) for part in parts)
+            held_out_pairs = parts[1][0][:, :2] if len(parts) > 1 else None
+            data = Ratings(*parts[0], device=device, sampler=self._sampler(seen, device))
+            held_out = [
+                Ratings(*part, device=device, sampler=self._sampler(seen, device, held_out_pairs)) for part in parts[1:]
+            ]
             net = self._net(
-                _n_ids(encoder),
+                n_ids_of(encoder),
                 output,
                 batch_size=self._batch_size(len(data)),
                 n_rows=len(data),
@@ -87,25 +88,40 @@ class BaseNCF(BaseEstimator):
                 weight_decay=self.weight_decay,
                 n_ratings=encoder._n_rows_seen,
                 has_validation=bool(held_out),
+                validation_score=self._validation_score(seen, parts[1][0]) if held_out else None,
                 checkpoint_dir=self.checkpoint_dir,
                 device=device,
             )
             if goes_on:
-                _carry_over(self.net_.module_, net.module_)
+                carry_over(self.net_.module_, net.module_)
             if hasattr(net.module_, "observe"):
                 net.module_.observe(torch.from_numpy(seen.pairs), -(-len(data) // net.batch_size))
             try:
-                train(net, data, *held_out, id_counts=seen.counts, id_means=seen.means())
+                train(net, data, *held_out, id_counts=seen.counts, id_means=self._id_means(seen))
             except KeyboardInterrupt:
                 if net.history or not hasattr(self, "net_"):  # else the last fit is worth more
                     self._keep(encoder, net, seen)
                 raise
         return self._keep(encoder, net, seen)
 
+    def _first_fit(self, X, y, sample_weight, validation):
+        """Train as the parameters say, from scratch or, with `warm_start`, from the last fit."""
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            validation,
+            goes_on=self.warm_start and hasattr(self, "net_"),
+            holds_out=self.early_stopping,
+            max_epochs=self.max_epochs,
+            schedule=self.learning_rate_schedule,
+            learning_rate=self.learning_rate,
+        )
+
     def _partial_fit(self, X, y, sample_weight):
         """Go on from the last fit with further rows, of checked targets and weights."""
         if hasattr(self.net_.module, "take_part"):
-            return self._grow(X, y, sample_weight)
+            return grow(self, X, y, sample_weight)
         return self._fit(
             X,
             y,
@@ -118,59 +134,9 @@ class BaseNCF(BaseEstimator):
             learning_rate=self.learning_rate * PARTIAL_FIT_RATE,
         )
 
-    def _grow(self, X, y, sample_weight):
-        """Learn from further rows what they say of their own ids, and leave all else as it is.
-
-        The ids of the rows are trained in a network of their own: its cost is that of the rows, not of the tables.
-        """
-        encoder, (codes, y, sample_weight), output, device = self._encoded(X, y, sample_weight, goes_on=True)
-        seen = self._seen.with_rows(codes, y, sample_weight, _n_ids(encoder))
-        ids, places = zip(*(np.unique(column, return_inverse=True) for column in codes.T), strict=True)
-        n_now = [np.bincount(place, weights=sample_weight).astype(np.float32) for place in places]
-        if sample_weight is not None:
-            n_now = [counts / np.float32(sample_weight.mean()) for counts in n_now]
-        n_before = [
-            (counts[column + N_SPECIAL] - now).clip(min=0)
-            for counts, column, now in zip(seen.counts, ids, n_now, strict=True)
-        ]
-        batch_size = min(self._batch_size(encoder._n_rows_seen), max(AUTO_BATCH_SIZE[0], len(codes) // GROWTH_BATCHES))
-        with seeded_torch(self.random_state, device):
-            whole = build_net(
-                *self._module_and_params(_n_ids(encoder), output),
-                loss=self.loss,
-                loss_scale=output["output_scale"],
-                device=device,
-            )
-            _carry_over(self.net_.module_, whole.module_)
-            whole.module_.remember(torch.from_numpy(seen.pairs_not_in(self._seen)))
-            net = self._net(
-                [len(column) for column in ids],
-                output,
-                batch_size=batch_size,
-                n_rows=len(codes),
-                max_epochs=self.max_epochs,
-                schedule=self.learning_rate_schedule,
-                learning_rate=self.learning_rate,
-                weight_decay=None,
-                device=device,
-            )
-            taken = as_tensors(ids, device)
-            net.module_.take_part(whole.module_, taken)
-            net.penalty_ = Anchor(net.module_, as_tensors(n_before, device), as_tensors(n_now, device))
-
-            def keep():
-                net.module_.give_back(whole.module_, taken)
-                whole.module_.fill_untrained(as_tensors(seen.counts, device), as_tensors(seen.means(), device))
-                whole.module_.eval()
-                return self._keep(encoder, whole, seen, trained=net)
-
-            try:
-                train(net, Ratings(np.stack(places, axis=1), y, sample_weight, device=device))
-            except KeyboardInterrupt:
-                if net.history:
-                    keep()
-                raise
-            return keep()
+    def _with_candidates(self, ids, seen):
+        """The ids of each column that a training on rows with some ids needs."""
+        return ids
 
     def _encoded(self, X, y, sample_weight, *, goes_on):
         """What a training starts from: an encoder that knows all ids, the rows encoded, output and device."""
@@ -204,6 +170,7 @@ class BaseNCF(BaseEstimator):
         device,
         n_ratings=None,
         has_validation=False,
+        validation_score=None,
         checkpoint_dir=None,
     ):
         """A net to train on `n_rows` rows, with all that the parameters ask for."""
@@ -216,6 +183,7 @@ class BaseNCF(BaseEstimator):
             max_epochs=max_epochs,
             patience=self.patience if self.early_stopping else None,
             has_validation=has_validation,
+            validation_score=validation_score,
             checkpoint_dir=checkpoint_dir,
             verbose=self.verbose,
         )
@@ -265,18 +233,23 @@ class BaseNCF(BaseEstimator):
         for part in chunks_of(X, ROWS_AT_ONCE):
             codes, n_unknown_here = self._codes(part)
             n_unknown += n_unknown_here
-            scores.append(predict_ratings(self.net_, codes))
-            self._score_unknown(scores[-1], *(self._seen.trained(column, codes[:, column]) for column in (USER, ITEM)))
+            scores.append(self._scores_of(codes))
         scores = np.concatenate(scores)
         self.encoder_._warn_of_unknown(n_unknown, len(scores), stacklevel=4)
         return scores
 
-    def _grid_scorer(self, items):
+    def _scores_of(self, codes):
+        scores = predict_ratings(self.net_, codes)
+        self._score_unknown(scores, *(self._seen.trained(column, codes[:, column]) for column in (USER, ITEM)))
+        return scores
+
+    def _grid_scorer(self, items, net=None, seen=None):
         """A function from codes of queries, in all columns but the items', to their scores with each of some items."""
-        module, device = self.net_.module_.eval(), self.net_.device
+        net, seen = net or self.net_, seen or self._seen
+        module, device = net.module_.eval(), net.device
         if isinstance(module, EmbeddingNN):
             of_network = GridScorer(module, torch.from_numpy(items).to(device))
-        trained_items = self._seen.trained(ITEM, items)
+        trained_items = seen.trained(ITEM, items)
 
         def scorer(queries):
             if isinstance(module, EmbeddingNN):
@@ -284,14 +257,23 @@ class BaseNCF(BaseEstimator):
             else:
                 codes = np.repeat(np.insert(queries, ITEM, 0, axis=1), len(items), axis=0)
                 codes[:, ITEM] = np.tile(items, len(queries))
-                scores = predict_ratings(self.net_, codes).reshape(len(queries), len(items))
-            self._score_unknown(scores, self._seen.trained(USER, queries[:, USER])[:, None], trained_items)
+                scores = predict_ratings(net, codes).reshape(len(queries), len(items))
+            self._score_unknown(scores, seen.trained(USER, queries[:, USER])[:, None], trained_items)
             return scores
 
         return scorer
 
     def _score_unknown(self, scores, knows_user, knows_item):
         """Overwrite scores of pairs of which nothing is known."""
+
+    def _sampler(self, seen, device, further_pairs=None):
+        """What draws negatives that are neither among the pairs seen nor the further ones; None for ratings."""
+
+    def _validation_score(self, seen, codes):
+        """A function of a net that scores it on held-out codes, higher is better; None where the loss decides."""
+
+    def _id_means(self, seen):
+        """Mean rating of each id, where an unknown one is to be fitted to these."""
 
     def _split(self, part, seed):
         """Training and validation rows, drawn at random."""
@@ -367,24 +349,6 @@ def _codes(encoder, columns, module):
         for j, column in enumerate(columns):
             codes[column.positions == MISSING, j] = -N_SPECIAL
     return codes, n_unknown
-
-
-def _n_ids(encoder):
-    return [len(ids) for ids in encoder.categories_]
-
-
-def _carry_over(learnt, module):
-    """Copy what a module has learnt into one that may know more ids."""
-    try:
-        if hasattr(module, "copy_from"):
-            module.copy_from(learnt)
-        else:
-            module.load_state_dict(learnt.state_dict())
-    except (RuntimeError, ValueError) as error:
-        raise ValueError(
-            f"The network cannot go on from the last fit, since its parameters have changed: {error} Fit anew with "
-            "warm_start=False."
-        ) from error
 
 
 def _rows_of(part, rows):

@@ -5,8 +5,9 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ncf._base import ITEM, USER, BaseNCF
+from sklearn_ncf._base import BaseNCF
 from sklearn_ncf._columns import MISSING, as_objects
+from sklearn_ncf.nn import ITEM, USER
 
 
 class RawIds:
@@ -60,9 +61,7 @@ class RawIds:
             }
         )
         table = frame.to_numpy(dtype=object) if self.fit_names is None else frame
-        for step in self.steps:
-            table = step.transform(table)
-        codes, n_unknown = self.estimator._codes(table)
+        codes, n_unknown = self._encoded(table)
         if warns:
             self.estimator.encoder_._warn_of_unknown(n_unknown, n_rows, stacklevel=5)
         return codes
@@ -92,12 +91,21 @@ class RawIds:
         unknown = np.full((len(codes), len(columns) - len(given)), MISSING, dtype=codes.dtype)
         return {self.names[j]: ids for j, ids in given.items()}, np.hstack([codes, unknown])
 
-    def are_somebody(self, users):
-        """Which codes of users stand for one user, not for all that are unknown, missing or infrequent."""
+    def somebody(self, users):
+        """Codes of users, -1 where one stands not for one user but for all that are unknown, missing or infrequent."""
         somebody = users >= 0
         if self.steps:
             somebody[somebody] = self.raw(USER, users[somebody]).notna()
-        return somebody
+        return np.where(somebody, users, MISSING)
+
+    def encoded(self, X):
+        """Codes of a table of raw ids in the columns of `fit`."""
+        return self._encoded(X)[0]
+
+    def _encoded(self, table):
+        for step in self.steps:
+            table = step.transform(table)
+        return self.estimator._codes(table)
 
     def _given(self, users, columns):
         """The columns given, by their numbers: distinct rows of users, or of users with their context."""

@@ -7,11 +7,9 @@ import numpy as np
 import pandas as pd
 from sklearn.utils._param_validation import Interval, validate_params
 
-from sklearn_ncf._base import ITEM, USER
-from sklearn_ncf._columns import MISSING
+from sklearn_ncf._ranking import SCORES_AT_ONCE, best_columns
 from sklearn_ncf._raw_ids import RawIds, as_series
-
-SCORES_AT_ONCE = 4_000_000  # bounds the memory beside the result
+from sklearn_ncf.nn import ITEM, USER
 
 
 @validate_params(
@@ -92,9 +90,8 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True):
         block = codes[start : start + rows_at_once]
         scores = scorer(block)
         if exclude_seen:
-            users = np.where(ids.are_somebody(block[:, USER]), block[:, USER], MISSING)
-            scores[_seen_among(ids.estimator._seen, users, item_codes)] = -np.inf
-        rows, columns, ranks = _best(scores, n_items)
+            scores[ids.estimator._seen.among(ids.somebody(block[:, USER]), item_codes)] = -np.inf
+        rows, columns, ranks = best_columns(scores, n_items)
         lists.append((rows + start, columns, ranks, scores[rows, columns]))
     rows, columns, ranks, scores = map(np.concatenate, zip(*lists, strict=True))
     _warn_of_short_lists(np.bincount(rows, minlength=len(codes)), n_items, "users")
@@ -169,34 +166,12 @@ def similar_items(model, items, n_items=10):
         block = codes[start : start + rows_at_once]
         scores = (vectors[block] @ vectors[item_codes].T).clip(-1, 1)
         scores[block[:, None] == item_codes] = -np.inf
-        rows, columns, ranks = _best(scores, n_items)
+        rows, columns, ranks = best_columns(scores, n_items)
         lists.append((rows + start, columns, ranks, scores[rows, columns]))
     rows, columns, ranks, scores = map(np.concatenate, zip(*lists, strict=True))
     _warn_of_short_lists(np.bincount(rows, minlength=len(codes)), n_items, "items")
     item = ids.names[ITEM]
     return _as_frame({item: asked.take(rows)}, f"similar_{item}", candidates.take(columns), ranks, scores)
-
-
-def _seen_among(seen, users, item_codes):
-    """Where in a grid of users and candidates the seen pairs lie: rows and columns."""
-    rows, items = seen.items_of(users)
-    place = np.full(max(items.max(initial=0), item_codes.max()) + 1, MISSING)
-    known = item_codes >= 0
-    place[item_codes[known]] = np.flatnonzero(known)
-    columns = np.where(items >= 0, place[items], MISSING)
-    return rows[columns != MISSING], columns[columns != MISSING]
-
-
-def _best(scores, n_best):
-    """Rows, columns and ranks of the best finite scores of each row; among equal ones the first column wins."""
-    n_best = min(n_best, scores.shape[1])
-    least = np.partition(scores, -n_best, axis=1)[:, -n_best]
-    rows, columns = np.nonzero((scores >= least[:, None]) & (scores > -np.inf))
-    order = np.lexsort((columns, -scores[rows, columns], rows))
-    rows, columns = rows[order], columns[order]
-    ranks = np.arange(len(rows)) - np.searchsorted(rows, rows) + 1
-    kept = ranks <= n_best
-    return rows[kept], columns[kept], ranks[kept]
 
 
 def _warn_of_short_lists(lengths, n_items, of):

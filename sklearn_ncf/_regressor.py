@@ -287,17 +287,7 @@ class NCFRegressor(RegressorMixin, BaseNCF):
             raise ValueError("X_val and y_val belong together; pass both or neither.")
         y = check_ratings(X, y, estimator=self)
         validation = None if X_val is None else (X_val, check_ratings(X_val, y_val, estimator=self, name="y_val"))
-        return self._fit(
-            X,
-            y,
-            check_weight(sample_weight, y),
-            validation,
-            goes_on=self.warm_start and hasattr(self, "net_"),
-            holds_out=self.early_stopping,
-            max_epochs=self.max_epochs,
-            schedule=self.learning_rate_schedule,
-            learning_rate=self.learning_rate,
-        )
+        return self._first_fit(X, y, check_weight(sample_weight, y), validation)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
@@ -378,6 +368,9 @@ class NCFRegressor(RegressorMixin, BaseNCF):
 
     def _score_unknown(self, scores, knows_user, knows_item):
         scores[~(knows_user | knows_item)] = self.mean_rating_
+
+    def _id_means(self, seen):
+        return seen.means()
 
     def _output_params(self, y, sample_weight, *, goes_on):
         rating_range = learnt_range(self.rating_range, y, estimator=self)

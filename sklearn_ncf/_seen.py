@@ -38,6 +38,20 @@ class Seen:
         vars(seen).update(vars(self), held_out=_distinct(np.concatenate([self.held_out, codes[:, :2]])))
         return seen
 
+    def part(self, ids):
+        """What is seen of some ids of each column, which become 0, 1, ...; pairs that name others are left out."""
+        part = Seen()
+        part.counts, part.sums = (
+            [
+                np.append(np.zeros(N_SPECIAL, np.float32), column[taken + N_SPECIAL])
+                for column, taken in zip(known, ids, strict=True)
+            ]
+            for known in (self.counts, self.sums)
+        )
+        pairs = np.stack([_place_among(taken, self.pairs[:, j]) for j, taken in enumerate(ids[:2])], axis=1)
+        part.pairs = _distinct(pairs[(pairs >= 0).all(axis=1)])
+        return part
+
     def means(self):
         """Mean target of each id of each column; 0 where there is none."""
         tiny = np.finfo(np.float32).tiny
@@ -65,6 +79,28 @@ class Seen:
             rows = np.arange(len(positions)) + np.repeat(first - (np.cumsum(n_items) - n_items), n_items)
             found.append((positions, pairs[rows, 1]))
         return tuple(map(np.concatenate, zip(*found, strict=True)))
+
+    def among(self, users, items):
+        """Where pairs of what came together lie in a grid of codes of users and items: rows and columns.
+
+        The code -1, of unknown users and items, stands in no pair.
+        """
+        rows, found = self.items_of(users)
+        known = items >= 0
+        columns = _place_among(items[known], found)
+        in_grid = (columns >= 0) & (found >= 0)
+        return rows[in_grid], np.flatnonzero(known)[columns[in_grid]]
+
+    def all_pairs(self):
+        """Users and items that came together, held out or not."""
+        return _distinct(np.concatenate([self.pairs, self.held_out]))
+
+
+def _place_among(ids, codes):
+    """The place of each code among ids, -1 where it is none of them."""
+    place = np.full(max(ids.max(initial=0), codes.max(initial=0)) + N_SPECIAL + 1, -1)
+    place[ids + N_SPECIAL] = np.arange(len(ids))
+    return place[codes + N_SPECIAL]
 
 
 def _added(known, codes, values, n_ids):

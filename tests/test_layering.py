@@ -11,15 +11,19 @@ ROOT = Path(sklearn_ncf.__file__).parent
 
 # What each file or package of ours may import from the others. What is not listed may import nothing of ours.
 MAY_IMPORT = {
-    "__init__": {"_encoder", "_recommend", "_regressor", "_version"},
+    "__init__": {"_encoder", "_ranker", "_recommend", "_regressor", "_version"},
     "_vocabulary": {"_columns"},
     "_encoder": {"_columns", "_vocabulary"},
     "_seen": {"nn"},
     "_state": {"_random", "training"},
+    "_growth": {"_random", "nn", "training"},
     "_parameters": {"nn", "training"},
-    "_base": {"_columns", "_encoder", "_parameters", "_random", "_seen", "_state", "nn", "training"},
-    "_raw_ids": {"_base", "_columns"},
-    "_recommend": {"_base", "_columns", "_raw_ids"},
+    "_base": {"_columns", "_encoder", "_growth", "_parameters", "_random", "_seen", "_state", "nn", "training"},
+    "_raw_ids": {"_base", "_columns", "nn"},
+    "_recommend": {"_ranking", "_raw_ids", "nn"},
+    "metrics": {"_columns", "_ranking", "_raw_ids", "nn"},
+    "model_selection": {"_columns"},
+    "_ranker": {"_base", "_ranking", "_ratings", "nn", "training"},
     "_regressor": {"_base", "_ratings", "training"},
     "training": {"nn"},
 }

@@ -2,8 +2,18 @@
 
 from sklearn_ncf.nn._cold_start import N_SPECIAL
 from sklearn_ncf.nn._dropout import FastDropout
-from sklearn_ncf.nn._embedding_nn import ARCHITECTURES, EmbeddingNN
+from sklearn_ncf.nn._embedding_nn import ARCHITECTURES, ITEM, USER, EmbeddingNN, score_lists
 from sklearn_ncf.nn._grid import GridScorer
 from sklearn_ncf.nn._history import History
 
-__all__ = ["ARCHITECTURES", "N_SPECIAL", "EmbeddingNN", "FastDropout", "GridScorer", "History"]
+__all__ = [
+    "ARCHITECTURES",
+    "ITEM",
+    "N_SPECIAL",
+    "USER",
+    "EmbeddingNN",
+    "FastDropout",
+    "GridScorer",
+    "History",
+    "score_lists",
+]

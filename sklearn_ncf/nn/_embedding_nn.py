@@ -10,6 +10,7 @@ from sklearn_ncf.nn._cold_start import N_SPECIAL, fill_untrained
 from sklearn_ncf.nn._dropout import FastDropout
 from sklearn_ncf.nn._history import History
 
+USER, ITEM = 0, 1  # columns
 ARCHITECTURES = ("mlp", "gmf", "neumf")
 INIT_STD = 0.05  # of embeddings; N(0, 1), torch's own, starts with scores that dwarf the ratings
 
@@ -154,6 +155,48 @@ class EmbeddingNN(nn.Module):
         rows = self.table_rows(codes)
         return self.rate(self.embedding_dropout(self.vectors(rows)), self.summed_bias(rows))
 
+    def score_lists(self, codes: Tensor, items: Tensor) -> Tensor:
+        """Score rows of codes, and each of them with further items in the place of its own.
+
+        Parameters
+        ----------
+        codes : Tensor of shape (n_rows, n_columns), int64
+            Codes of positives: in training, each is scored without its own part in the histories.
+        items : Tensor of shape (n_rows, n_items) or (n_items,), int64
+            Codes of further items, for each row or for all of them; none of them is in the histories of its row.
+
+        Returns
+        -------
+        Tensor of shape (n_rows, 1 + n_items)
+            Scores, in rating units.
+        """
+        rows, item_rows = self.table_rows(codes), items + self.first_rows[ITEM]
+        vectors, others = self.vectors(rows), self.embedding(item_rows)
+        if self.history is not None:
+            others = others + self.history.look_up(item_rows)
+        vectors, others = self.embedding_dropout(vectors), self.embedding_dropout(others)
+        bias = self.summed_bias(rows)
+        other_bias = (
+            0
+            if self.bias is None
+            else (bias - self.bias(rows[:, ITEM])[:, 0])[:, None] + self.summed_bias(item_rows.unsqueeze(-1))
+        )
+        shape = len(codes), items.shape[-1]
+        if self.mlp is None:
+            query = torch.cat([vectors[:, :ITEM], vectors[:, ITEM + 1 :]], dim=1)
+            weighted = (query.sum(dim=1) * self.gmf_weight).unsqueeze(1)
+            score = weighted @ others.mT if others.dim() == 3 else weighted.squeeze(1) @ others.T
+            score = self.intercept + score.view(shape) + other_bias
+            if query.shape[1] > 1:
+                score = score + (pairwise_products(query) @ self.gmf_weight).unsqueeze(1)
+            score = self.to_ratings(score)
+        else:
+            lists = vectors.unsqueeze(1).repeat(1, shape[1], 1, 1)
+            lists[:, :, ITEM] = others
+            other_bias = torch.zeros(shape, device=codes.device) + other_bias
+            score = self.rate(lists.flatten(0, 1), other_bias.flatten()).view(shape)
+        return torch.cat([self.rate(vectors, bias).unsqueeze(1), score], dim=1)
+
     def rate(self, vectors: Tensor, bias: Tensor) -> Tensor:
         """Scores in rating units, from vectors of shape (n, n_columns, width) and summed biases of shape (n,)."""
         score = self.intercept + bias
@@ -164,8 +207,8 @@ class EmbeddingNN(nn.Module):
         return self.to_ratings(score)
 
     def summed_bias(self, rows: Tensor) -> Tensor:
-        """Sums of the biases of rows of the table, shape (n, n_columns) to (n,)."""
-        return self.intercept.new_zeros(len(rows)) if self.bias is None else self.bias(rows).sum(dim=(1, 2))
+        """Sums of the biases of rows of the table, shape (..., n_columns) to (...)."""
+        return self.intercept.new_zeros(rows.shape[:-1]) if self.bias is None else self.bias(rows).sum(dim=(-2, -1))
 
     def vectors(self, rows: Tensor) -> Tensor:
         """The vectors of rows of the table, of any shape, with their histories': they end in one more dimension."""
@@ -264,11 +307,11 @@ class EmbeddingNN(nn.Module):
 
     @torch.no_grad()
     def give_back(self, other: "EmbeddingNN", codes: Sequence[Tensor]) -> None:
-        """Write what `take_part` took, and training has moved since, into the other network."""
+        """Write the first ids that `take_part` took, as training has moved them since, into the other network."""
         for name, table in self.tables().items():
             theirs = other.tables()[name]
             for column, taken in enumerate(codes):
-                theirs[taken + other.first_rows[column]] = table[self.column_rows(column)]
+                theirs[taken + other.first_rows[column]] = table[self.column_rows(column)][: len(taken)]
 
     def tables(self, *, counts: bool = False) -> dict[str, Tensor]:
         """All that has a vector an id, by its name in `state_dict`; with the `counts` of the histories' partners."""
@@ -309,6 +352,19 @@ def _mlp(sizes: Sequence[int], dropout: float) -> nn.Sequential:
         if isinstance(layer, nn.Linear):
             nn.init.zeros_(layer.bias)
     return nn.Sequential(*layers)
+
+
+def score_lists(module: nn.Module, codes: Tensor, items: Tensor, excluded: Tensor) -> Tensor:
+    """`EmbeddingNN.score_lists` for any network, with minus infinity where an item is excluded."""
+    if isinstance(module, EmbeddingNN):
+        lists = module.score_lists(codes, items)
+    else:
+        items = torch.cat([codes[:, ITEM, None], items.expand(len(codes), -1)], dim=1)
+        rows = codes.unsqueeze(1).repeat(1, items.shape[1], 1)
+        rows[..., ITEM] = items
+        lists = module(rows.flatten(0, 1)).view(items.shape)
+    own = excluded.new_zeros(len(excluded), 1)
+    return lists.masked_fill(torch.cat([own, excluded], dim=1), -torch.inf)
 
 
 def pairwise_products(vectors: Tensor) -> Tensor:

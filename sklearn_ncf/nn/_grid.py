@@ -3,9 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from sklearn_ncf.nn._embedding_nn import EmbeddingNN, pairwise_products
+from sklearn_ncf.nn._embedding_nn import ITEM, EmbeddingNN, pairwise_products
 
-ITEM = 1  # the column of the items
 PAIRS_AT_ONCE = 16_384  # larger blocks of hidden units leave the caches
 
 

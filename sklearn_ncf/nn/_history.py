@@ -92,6 +92,14 @@ class History(nn.Module):
             vectors.register_hook(lambda gradient: self._gather(pairs, gradient[:, :2]))
         return vectors
 
+    def look_up(self, rows: Tensor) -> Tensor:
+        """The histories' vectors of table rows, of any shape, that stand in no pair: those of negatives."""
+        vectors = F.embedding(rows, self.summed)
+        if self.training and torch.is_grad_enabled() and self._share is not None and self.weight.requires_grad:
+            vectors.requires_grad_()
+            vectors.register_hook(lambda gradient: self._gather_negatives(rows, gradient))
+        return vectors
+
     def before_step(self) -> None:
         """Give the gradient gathered to the optimizer, where it is time for it."""
         if not self.weight.requires_grad or self._n_gathered < self._interval:
@@ -115,6 +123,10 @@ class History(nn.Module):
     def end_training(self) -> None:
         """Let go of what only training needs: the pairs, and tables of gradients."""
         self._partners = self._offsets = self._share = self._of_sums = self._of_weight = None
+
+    @torch.no_grad()
+    def _gather_negatives(self, rows: Tensor, gradient: Tensor) -> None:
+        self._of_sums.index_add_(0, rows.flatten(), (gradient * self._share[rows]).flatten(0, -2))
 
     def _share_of(self, counts: Tensor) -> Tensor:
         return counts.clamp(min=1).rsqrt()

@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from sklearn_ncf.training._negatives import Negatives, NegativeSampler
+
 
 class Ratings(Dataset):
-    """Codes, ratings and weights as tensors on the training device.
+    """Codes, ratings and weights as tensors on the training device, and what draws negatives for them, if needed.
 
     codes : int64 of shape (n_rows, n_columns). ratings : float32 of shape (n_rows,), in rating units.
     sample_weight : float32 of shape (n_rows,), of mean 1, or None.
@@ -21,7 +23,9 @@ class Ratings(Dataset):
         ratings: np.ndarray,
         sample_weight: np.ndarray | None = None,
         device: str = "cpu",
+        sampler: NegativeSampler | None = None,
     ) -> None:
+        self.sampler = sampler
         self.codes = torch.from_numpy(codes).to(device)
         self.ratings = torch.from_numpy(ratings.astype(np.float32)).to(device)
         self.sample_weight = None
@@ -37,18 +41,29 @@ class Ratings(Dataset):
 
 
 class Batch(tuple):
-    """The pair (codes, ratings) that skorch and its callbacks expect, with the weights beside it."""
+    """The pair (codes, ratings) that skorch and its callbacks expect, with weights and negatives beside it."""
 
     sample_weight: Tensor | None
+    negatives: Negatives | None
 
-    def __new__(cls, codes: Tensor, ratings: Tensor, sample_weight: Tensor | None = None) -> "Batch":
+    def __new__(
+        cls,
+        codes: Tensor,
+        ratings: Tensor,
+        sample_weight: Tensor | None = None,
+        negatives: Negatives | None = None,
+    ) -> "Batch":
         batch = super().__new__(cls, (codes, ratings))
         batch.sample_weight = sample_weight
+        batch.negatives = negatives
         return batch
 
 
 class BatchIterator:
-    """Yield `Ratings` in batches, the last one shorter where the rows do not divide evenly."""
+    """Yield `Ratings` in batches, the last one shorter where the rows do not divide evenly.
+
+    Negatives are drawn afresh for each batch; those of unshuffled rows, which validate, are the same every time.
+    """
 
     def __init__(self, dataset: Ratings, batch_size: int, shuffle: bool = False) -> None:
         self.dataset = dataset
@@ -59,10 +74,14 @@ class BatchIterator:
         return -(-len(self.dataset) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
+        sampler, generator = self.dataset.sampler, None
+        if sampler is not None and not self.shuffle:
+            generator = torch.Generator(self.dataset.codes.device).manual_seed(0)
         columns = [self.dataset.codes, self.dataset.ratings, self.dataset.sample_weight]
         if self.shuffle:
             order = torch.randperm(len(self.dataset)).to(self.dataset.codes.device)
             columns = [None if column is None else column[order] for column in columns]
         for start in range(0, len(self.dataset), self.batch_size):
             rows = slice(start, start + self.batch_size)
-            yield Batch(*(None if column is None else column[rows] for column in columns))
+            batch = [None if column is None else column[rows] for column in columns]
+            yield Batch(*batch, None if sampler is None else sampler(batch[0], generator))

@@ -32,6 +32,20 @@ class EpochProgressBar(Callback):
         self.bar_.close()
 
 
+class ValidationScore(Callback):
+    """Records what a function of the net says of it after each epoch, as ``valid_score``."""
+
+    def __init__(self, function):
+        self.function = function
+        self.best_ = -math.inf
+
+    def on_epoch_end(self, net, **kwargs):
+        score = self.function(net)
+        net.history.record("valid_score", score)
+        net.history.record("valid_score_best", bool(score > self.best_))
+        self.best_ = max(self.best_, score)
+
+
 def build_callbacks(
     *,
     user_callbacks,
@@ -42,11 +56,13 @@ def build_callbacks(
     max_epochs,
     patience,
     has_validation,
+    validation_score,
     checkpoint_dir,
     verbose,
 ):
     """All callbacks of one fit: the user's own, cloned, and those that the parameters ask for.
 
+    `validation_score`, a function of the net, chooses the epoch in the place of the validation loss.
     `patience=None` never stops early; with a validation part, the best epoch's weights come back all the same.
     """
     callbacks = [_cloned(callback) for callback in user_callbacks or ()]
@@ -61,17 +77,23 @@ def build_callbacks(
             cycle_momentum=has_momentum(optimizer),
         )
         callbacks.append(("learning_rate_schedule", scheduler))
+    best = "valid_loss" if validation_score is None else "valid_score"
+    if validation_score is not None:
+        callbacks.append(("validation_score", ValidationScore(validation_score)))
     if checkpoint_dir is not None:
         os.makedirs(checkpoint_dir, exist_ok=True)
         folder = tempfile.mkdtemp(prefix="fit-", dir=checkpoint_dir)
-        monitor = "valid_loss_best" if has_validation else None
+        monitor = (best + "_best") if has_validation else None
         callbacks.append(("checkpoint", Checkpoint(monitor=monitor, dirname=folder)))
     if verbose == 1:
         callbacks.append(("progress", EpochProgressBar()))
     if has_validation:
         # Behind all others, and so the first at the end of training: they find the best epoch's weights restored.
         patience = math.inf if patience is None else patience
-        callbacks.append((BEST_EPOCH, EarlyStopping(patience=patience, threshold=0, load_best=True)))
+        stopping = EarlyStopping(
+            monitor=best, lower_is_better=validation_score is None, patience=patience, threshold=0, load_best=True
+        )
+        callbacks.append((BEST_EPOCH, stopping))
     return callbacks
 
 

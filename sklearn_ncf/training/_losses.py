@@ -1,4 +1,4 @@
-"""Losses over ratings, with weights, in units of the ratings' spread: so they mean the same on every rating scale."""
+"""Losses over ratings and over lists of one positive and its negatives, with weights."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -32,3 +32,32 @@ class RatingLoss(nn.Module):
     def in_rating_units(self, loss):
         """The loss as it is reported: of ratings as the user gave them."""
         return loss * self.unit
+
+
+RANKING_LOSSES = ("bce", "bpr", "softmax")
+
+
+class RankingLoss(nn.Module):
+    """The weighted mean loss of a batch of positives, each scored beside its negatives.
+
+    `scale` is there for the sake of `RatingLoss`: scores have no unit.
+    """
+
+    def __init__(self, loss: str, scale: float = 1.0) -> None:
+        super().__init__()
+        self.loss = loss
+
+    def forward(self, lists: Tensor, ratings: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        """The loss of scores of shape (n_rows, 1 + n_negatives), the positive's first, -inf where one is excluded."""
+        positive, negatives = lists[:, 0], lists[:, 1:]
+        if self.loss == "softmax":
+            losses = lists.logsumexp(dim=1) - positive
+        elif self.loss == "bpr":
+            losses = F.softplus(negatives - positive.unsqueeze(1)).sum(dim=1)
+        else:
+            losses = F.softplus(-positive) + F.softplus(negatives).sum(dim=1)
+        return losses.mean() if sample_weight is None else (losses * sample_weight).mean()
+
+    def in_rating_units(self, loss):
+        """The loss as it is reported."""
+        return loss

@@ -8,13 +8,14 @@ from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PassthroughSc
 from skorch.helper import predefined_split
 from torch import Tensor, nn
 
-from sklearn_ncf.nn import EmbeddingNN, History
+from sklearn_ncf.nn import ITEM, EmbeddingNN, History, score_lists
 from sklearn_ncf.training._batches import Batch, BatchIterator, Ratings
 from sklearn_ncf.training._callbacks import BEST_EPOCH
-from sklearn_ncf.training._losses import RatingLoss
+from sklearn_ncf.training._losses import RANKING_LOSSES, RankingLoss, RatingLoss
 from sklearn_ncf.training._optimizers import optimizer_params
 from sklearn_ncf.training._rowwise import RowwiseAdamW, mark_tables
 
+LISTS_AT_ONCE = 2048  # of positives and their negatives, in validation
 PREDICTION_CHUNK = 16_384  # rows: larger ones leave the caches and gain nothing
 
 
@@ -122,6 +123,11 @@ class NCFNet(NeuralNet):
         codes, ratings = batch
         if self.module_.training and isinstance(self.optimizer_, RowwiseAdamW):
             self.optimizer_.prepare(self.module_.table_rows(codes))
+            if batch.negatives is not None:
+                self.optimizer_.prepare(batch.negatives.items + self.module_.first_rows[ITEM])
+        if batch.negatives is not None:
+            lists = score_lists(self.module_, codes, *batch.negatives)
+            return lists, self.criterion_(lists, ratings, batch.sample_weight)
         predicted = self.module_(codes)
         if predicted.shape != ratings.shape:
             raise ValueError(
@@ -185,7 +191,7 @@ def build_net(
     quiet = {} if verbose == 2 else {"callbacks__print_log": None}
     net = NCFNet(
         module,
-        criterion=RatingLoss,
+        criterion=RankingLoss if loss in RANKING_LOSSES else RatingLoss,
         criterion__loss=loss,
         criterion__scale=loss_scale,
         lr=learning_rate,
@@ -194,7 +200,7 @@ def build_net(
         iterator_train=BatchIterator,
         iterator_train__shuffle=True,
         iterator_valid=BatchIterator,
-        iterator_valid__batch_size=PREDICTION_CHUNK,
+        iterator_valid__batch_size=PREDICTION_CHUNK if loss not in RANKING_LOSSES else LISTS_AT_ONCE,
         train_split=None,
         callbacks=callbacks,
         device=device,

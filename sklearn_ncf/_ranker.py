@@ -1,0 +1,331 @@
+"""NCFRanker: rankings from implicit feedback by neural collaborative filtering."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _num_samples
+
+from sklearn_ncf._base import BaseNCF
+from sklearn_ncf._ranking import METRICS, values_of_queries
+from sklearn_ncf._ratings import check_weight
+from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
+from sklearn_ncf.training import RANKING_LOSSES, NegativeSampler
+
+AUTO_NEGATIVES = {"gmf": 1024}  # of the softmax, where items that all positives share cost one product of two matrices
+LAYERED_NEGATIVES = 16  # of the softmax, where each of them costs a pass through layers
+FEW_NEGATIVES = 4  # the paper's number
+K = 10  # of the metrics that choose an epoch
+
+
+class NCFRanker(BaseNCF):
+    """Rank items by neural collaborative filtering from implicit feedback: clicks, plays, purchases.
+
+    Every row of `X` is a positive: a user and an item that belong together. The network learns to score a positive
+    above negatives, items that the user has not had, drawn afresh for every batch and never one of the user's own (He
+    et al. 2017, section 2.1). Ids of any type are encoded inside `fit`. See ``docs/ranking.md``, which also has the
+    paper's own settings.
+
+    Parameters
+    ----------
+    architecture : {"gmf", "neumf", "mlp"} or nn.Module class, default="gmf"
+        The network, as in :class:`NCFRegressor`.
+
+    embedding_dim : int, default=64
+        Length of an id's embedding vector; NeuMF has one for each of its halves.
+
+    hidden_layer_sizes : sequence of int, default=(64, 32, 16)
+        Units of the MLP's hidden layers. Ignored by ``"gmf"``.
+
+    dropout : float, default=0.3
+        Share of the MLP's hidden units dropped in training, in [0, 1).
+
+    embedding_dropout : float, default=0.5
+        Share of the embeddings' components dropped in training, in [0, 1).
+
+    use_bias : bool, default=True
+        Whether every id has a bias beside its vector: an item's popularity.
+
+    use_history : bool, default=True
+        Whether a user's vector is joined by vectors of the items of `fit`, and an item's by those of its users (as in
+        SVD++, Koren 2008, and FISM, Kabbur et al. 2013). Ignored by a network of your own.
+
+    loss : {"softmax", "bce", "bpr"}, default="softmax"
+        What training minimises for a positive and its negatives: the negative log of the positive's share in a softmax
+        over them, negatives shared by a batch (sampled softmax, Bengio and Senecal 2008); binary cross-entropy (He et
+        al., equation 7); or the pairwise loss of Bayesian personalised ranking (Rendle et al. 2009). Losses are summed
+        over negatives.
+
+    n_negatives : int or "auto", default="auto"
+        Negatives of each positive. With ``"softmax"`` they are drawn without replacement for a whole batch, and those
+        that a user has had are left out for that user; ``"auto"`` is then 1024 with ``"gmf"``, else 16;
+        with the other losses it is 4.
+
+    optimizer, learning_rate, learning_rate_schedule, weight_decay, batch_size, max_epochs
+        As in :class:`NCFRegressor`; `n` is the number of positives.
+
+    early_stopping : bool, default=False
+        Whether to stop when the validation part has not got better for `patience` epochs. The validation part is
+        `X_val` of `fit`, else `validation_fraction` of the rows, drawn at random. Whenever there is a validation part,
+        the weights of the best epoch are the fitted ones.
+
+    scoring : {"loss", "hit_rate", "ndcg", "recall", "reciprocal_rank"}, default="loss"
+        What says which epoch is best on the validation part: the loss, with the same negatives every time, or a metric
+        of :mod:`sklearn_ncf.metrics` at 10 among all items that the user has not had in training.
+
+    validation_fraction : float, default=0.1
+        Share of the rows held out by `early_stopping` where `fit` gets no `X_val`.
+
+    patience : int, default=5
+        Epochs without improvement after which training stops.
+
+    warm_start, checkpoint_dir, callbacks, device, random_state, verbose
+        As in :class:`NCFRegressor`. `random_state` also seeds the negatives.
+
+    Attributes
+    ----------
+    encoder_ : IdEncoder
+        The ids seen in `fit`.
+
+    net_ : skorch.NeuralNet
+        The trained net; ``net_.module_`` is the torch module.
+
+    history_ : DataFrame of shape (n_iter_, n_columns)
+        A row an epoch: `epoch`, `train_loss`, `valid_loss`, `learning_rate`, `duration` in seconds, `valid_score` where
+        `scoring` is a metric, then what `callbacks` recorded.
+
+    n_iter_, best_epoch_ : int
+        Epochs run, and the epoch of the fitted weights, from 1.
+
+    user_embeddings_, item_embeddings_ : ndarray of shape (n_ids, n_components), float32
+        Vectors, with their histories', in the order of ``encoder_.categories_``.
+
+    n_features_in_ : int
+        Number of columns seen in `fit`.
+
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the columns seen in `fit`, where they are all strings.
+
+    See Also
+    --------
+    NCFRegressor : Predicts ratings.
+    recommend, similar_items : Ranked items from a fitted estimator.
+    sklearn_ncf.metrics.RankingScorer : How good the ranking is, as ``scoring=`` of scikit-learn's tools.
+    sklearn_ncf.model_selection.LeaveLastOut : The paper's split.
+
+    Notes
+    -----
+    *Repeated rows* count as often as they are there; as pairs that a user has had they count once. *A user who has had
+    every item* has no negatives and is learnt from as far as the loss can: nothing is lost. *Unknown users* get the
+    mean of the users' vectors, each with the weight of its rows, and with it what is liked in general; unknown items
+    likewise. Scores have no unit and compare within a user.
+
+    References
+    ----------
+    X. He, L. Liao, H. Zhang, L. Nie, X. Hu, T.-S. Chua (2017). "Neural Collaborative Filtering", WWW.
+
+    S. Rendle, C. Freudenthaler, Z. Gantner, L. Schmidt-Thieme (2009). "BPR: Bayesian Personalized Ranking from Implicit
+    Feedback", UAI.
+
+    Y. Bengio, J.-S. Senecal (2008). "Adaptive Importance Sampling to Accelerate Training of a Neural Probabilistic
+    Language Model", IEEE Transactions on Neural Networks 19(4).
+
+    S. Kabbur, X. Ning, G. Karypis (2013). "FISM: Factored Item Similarity Models for Top-N Recommender Systems", KDD.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_ncf import NCFRanker, recommend
+    >>> X = pd.DataFrame({"user": ["ann", "ann", "bob", "bob", "eve", "zoe"], "film": ["A", "B", "A", "B", "C", "A"]})
+    >>> ranker = NCFRanker(max_epochs=50, random_state=0).fit(X)
+    >>> recommend(ranker, "zoe", n_items=1)["film"].tolist()  # as ann and bob
+    ['B']
+    """
+
+    _parameter_constraints = {
+        **BaseNCF._parameter_constraints,
+        "loss": [StrOptions(set(RANKING_LOSSES))],
+        "n_negatives": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "scoring": [StrOptions({"loss", *METRICS})],
+    }
+
+    def __init__(
+        self,
+        architecture="gmf",
+        *,
+        embedding_dim=64,
+        hidden_layer_sizes=(64, 32, 16),
+        dropout=0.3,
+        embedding_dropout=0.5,
+        use_bias=True,
+        use_history=True,
+        loss="softmax",
+        n_negatives="auto",
+        optimizer="auto",
+        learning_rate=0.01,
+        learning_rate_schedule="one_cycle",
+        weight_decay="auto",
+        batch_size="auto",
+        max_epochs=20,
+        early_stopping=False,
+        scoring="loss",
+        validation_fraction=0.1,
+        patience=5,
+        warm_start=False,
+        checkpoint_dir=None,
+        callbacks=None,
+        device="auto",
+        random_state=None,
+        verbose=0,
+    ):
+        self.architecture = architecture
+        self.embedding_dim = embedding_dim
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.dropout = dropout
+        self.embedding_dropout = embedding_dropout
+        self.use_bias = use_bias
+        self.use_history = use_history
+        self.loss = loss
+        self.n_negatives = n_negatives
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.scoring = scoring
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.warm_start = warm_start
+        self.checkpoint_dir = checkpoint_dir
+        self.callbacks = callbacks
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None, *, X_val=None):
+        """Learn from positives.
+
+        Parameters
+        ----------
+        X : table or array-like of shape (n_samples, n_features), n_features >= 2
+            Ids: user, item, then any number of further columns (context). Integers, strings or mixed; missing ones
+            allowed.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows: counts, or recency. A row of weight zero counts as not there.
+        X_val : table or array-like of shape (n_val_samples, n_features), default=None
+            Positives of a validation part. Behind an encoder in a Pipeline, use ``transform_input=["X_val"]``.
+
+        Returns
+        -------
+        self : NCFRanker
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the shapes or values of `X`, `sample_weight`, `X_val` are not as said above, a parameter is out of its
+            range, or `device` is not there.
+        FloatingPointError
+            If the loss becomes infinite or ``NaN``.
+        """
+        y = _ones(X)
+        validation = None if X_val is None else (X_val, _ones(X_val))
+        return self._first_fit(X, y, check_weight(sample_weight, y), validation)
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Learn from positives; called again, go on with further ones.
+
+        As :meth:`NCFRegressor.partial_fit`: each later call trains the ids in the given rows alone, each held to its
+        place by what has been learnt of it before; further items serve as negatives and stay as they are.
+
+        Parameters
+        ----------
+        X : table or array-like of shape (n_samples, n_features)
+            Ids, in the columns of the first call.
+        y : None
+            Ignored.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        self : NCFRanker
+            The fitted estimator.
+        """
+        if not hasattr(self, "net_"):
+            return self.fit(X, y, sample_weight)
+        y = _ones(X)
+        return self._partial_fit(X, y, check_weight(sample_weight, y))
+
+    def predict(self, X):
+        """Score pairs.
+
+        Parameters
+        ----------
+        X : table or array-like of shape (n_samples, n_features)
+            Ids, in the columns of `fit`; unknown and missing ones are scored too.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,), float32
+            The higher, the better; they compare within a user.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            If the columns are not those of `fit`, or hold ids of another type.
+        """
+        return self._scores(X)
+
+    def _output_params(self, y, sample_weight, *, goes_on):
+        return {"output_range": None, "output_center": 0.0, "output_scale": 1.0}
+
+    def _sampler(self, seen, device, further_pairs=None):
+        shares = self.loss == "softmax"
+        n_negatives = self.n_negatives
+        if n_negatives == "auto":
+            n_negatives = AUTO_NEGATIVES.get(self.architecture, LAYERED_NEGATIVES) if shares else FEW_NEGATIVES
+        items = np.flatnonzero(seen.counts[ITEM][N_SPECIAL:])
+        pairs = seen.pairs if further_pairs is None else seen.with_held_out(further_pairs).all_pairs()
+        return NegativeSampler(pairs, items, n_negatives=n_negatives, shares=shares, device=device)
+
+    def _validation_score(self, seen, codes):
+        if self.scoring == "loss":
+            return None
+        items = np.flatnonzero(seen.counts[ITEM][N_SPECIAL:])
+        queries, owners = np.unique(np.delete(codes, ITEM, axis=1), axis=0, return_inverse=True)
+        columns = np.searchsorted(items, codes[:, ITEM]).clip(max=len(items) - 1)
+        known = items[columns] == codes[:, ITEM]  # what is not among the candidates cannot be found
+
+        def score(net):
+            values, ranked = values_of_queries(
+                METRICS[self.scoring],
+                K,
+                scorer=self._grid_scorer(items, net, seen),
+                n_candidates=len(items),
+                queries=queries,
+                owners=owners.ravel()[known],
+                columns=columns[known],
+                seen=lambda block: seen.among(block[:, USER], items),
+            )
+            return float(values[ranked].mean()) if ranked.any() else 0.0
+
+        return score
+
+    def _with_candidates(self, ids, seen):
+        others = np.setdiff1d(np.flatnonzero(seen.counts[ITEM][N_SPECIAL:]), ids[ITEM])
+        return [np.append(column, others) if j == ITEM else column for j, column in enumerate(ids)]
+
+
+def _ones(X):
+    """A target for each row."""
+    return np.ones(_num_samples(X))

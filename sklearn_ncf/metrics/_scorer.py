@@ -1,0 +1,177 @@
+"""RankingScorer: how well a fitted model ranks held-out positives, for `scoring=`."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
+
+from sklearn_ncf._columns import MISSING, read_table
+from sklearn_ncf._ranking import METRICS, values_of_queries
+from sklearn_ncf._raw_ids import RawIds
+from sklearn_ncf.nn import ITEM, USER
+
+
+class RankingScorer(BaseEstimator):
+    """Score a fitted model by the rank that it gives to held-out positives.
+
+    Usable as ``scoring=`` in `cross_validate` and `GridSearchCV`, with :class:`NCFRanker`, :class:`NCFRegressor` or a
+    Pipeline that ends in one. Each user of the rows to score is a list: all items known to the model, or, with
+    `n_negatives`, each positive among sampled ones. What the user has had in `fit` is left out of the lists, and of the
+    positives too. Ties count against the model. The score is the mean over users.
+
+    Parameters
+    ----------
+    metric : {"ndcg", "hit_rate", "recall", "reciprocal_rank"}, default="ndcg"
+        One of the metrics of this module, at `k`.
+
+    k : int, default=10
+        Length of the list.
+
+    n_negatives : int, default=None
+        Rank each positive among this many items drawn from those that its user has neither in `fit` nor in the rows to
+        score (the paper's protocol has 99), and take the mean over positives. Such figures cannot be compared with
+        those of full rankings, and may order models differently (Krichene and Rendle 2020). ``None`` ranks all items.
+
+    relevance_threshold : float, default=None
+        Only rows with at least this rating are positives. ``None`` is every row, whatever `y`.
+
+    random_state : int, RandomState instance or None, default=0
+        Draws the negatives; an int draws the same ones for every model.
+
+    See Also
+    --------
+    sklearn_ncf.model_selection.LeaveLastOut : Holds out each user's last rows.
+
+    Notes
+    -----
+    A positive whose item the model does not know is ranked with the score that `predict` gives to an unknown item. A
+    user who has had everything, or whose positives were all seen in `fit`, is not counted.
+
+    References
+    ----------
+    W. Krichene, S. Rendle (2020). "On Sampled Metrics for Item Recommendation", KDD.
+
+    Examples
+    --------
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from sklearn_ncf import NCFRanker
+    >>> from sklearn_ncf.datasets import make_ratings
+    >>> from sklearn_ncf.metrics import RankingScorer
+    >>> from sklearn_ncf.model_selection import LeaveLastOut
+    >>> X, y = make_ratings(n_ratings=2000, random_state=0)
+    >>> scores = cross_val_score(NCFRanker(max_epochs=2), X, cv=LeaveLastOut(), scoring=RankingScorer("ndcg", k=10))
+    >>> scores.shape
+    (1,)
+    """
+
+    _parameter_constraints = {
+        "metric": [StrOptions(set(METRICS))],
+        "k": [Interval(Integral, 1, None, closed="left")],
+        "n_negatives": [Interval(Integral, 1, None, closed="left"), None],
+        "relevance_threshold": [Real, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(self, metric="ndcg", k=10, *, n_negatives=None, relevance_threshold=None, random_state=0):
+        self.metric = metric
+        self.k = k
+        self.n_negatives = n_negatives
+        self.relevance_threshold = relevance_threshold
+        self.random_state = random_state
+
+    def __call__(self, estimator, X, y=None):
+        """Score a fitted model on rows of positives.
+
+        Parameters
+        ----------
+        estimator : estimator or Pipeline
+            Fitted, as for :func:`sklearn_ncf.recommend`.
+        X : table or array-like of shape (n_samples, n_features)
+            Raw ids, in the columns of `fit`.
+        y : array-like of shape (n_samples,), default=None
+            Ratings, which only `relevance_threshold` asks for.
+
+        Returns
+        -------
+        float
+            In [0, 1], the higher the better.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range, `relevance_threshold` has no `y`, or no positive is left to rank.
+        """
+        validate_parameter_constraints(self._parameter_constraints, self.get_params(deep=False), type(self).__name__)
+        ids = RawIds(estimator)
+        codes, distinct = ids.encoded(X), self._distinct_ids(X)
+        if self.relevance_threshold is not None:
+            if y is None:
+                raise ValueError("relevance_threshold needs the ratings y of the rows.")
+            check_consistent_length(X, y)
+            relevant = column_or_1d(y) >= self.relevance_threshold
+            codes, distinct = codes[relevant], distinct[relevant]
+        if not len(codes):
+            raise ValueError("No row is relevant: relevance_threshold is above all ratings.")
+        if self.n_negatives is None:
+            values, ranked = self._among_all(ids, codes, distinct)
+        else:
+            values, ranked = self._among_sampled(ids, codes)
+        if not ranked.any():
+            raise ValueError("No positive is left to rank: all were seen in fit, or their users have had everything.")
+        return float(values[ranked].mean())
+
+    def _among_all(self, ids, codes, distinct):
+        """A list of all items for each user, with context if there is any."""
+        _, items = ids.items(None)
+        # Two unknown users are two lists, and two unknown items two candidates, though they have one code.
+        others = [j for j in range(codes.shape[1]) if j != ITEM]
+        _, first, owners = np.unique(distinct[:, others], axis=0, return_index=True, return_inverse=True)
+        columns = np.searchsorted(items, codes[:, ITEM]).clip(max=len(items) - 1)
+        unknown = items[columns] != codes[:, ITEM]
+        _, first_of_unknown, number = np.unique(distinct[unknown, ITEM], return_index=True, return_inverse=True)
+        columns[unknown] = len(items) + number.ravel()
+        candidates = np.append(items, codes[unknown, ITEM][first_of_unknown])
+        estimator, seen = ids.estimator, ids.estimator._seen
+        return values_of_queries(
+            METRICS[self.metric],
+            self.k,
+            scorer=estimator._grid_scorer(candidates),
+            n_candidates=len(candidates),
+            queries=codes[first][:, others],
+            owners=owners.ravel(),
+            columns=columns,
+            seen=lambda block: seen.among(ids.somebody(block[:, USER]), candidates),
+        )
+
+    def _among_sampled(self, ids, codes):
+        """A list of sampled items for each positive."""
+        estimator, rng = ids.estimator, check_random_state(self.random_state)
+        _, items = ids.items(None)
+        users, owners = np.unique(codes[:, USER], return_inverse=True)
+        by_user = np.argsort(owners.ravel(), kind="stable")
+        rows_of_users = np.split(by_user, np.cumsum(np.bincount(owners.ravel()))[:-1])
+        of_users, seen_items = estimator._seen.items_of(ids.somebody(users))
+        order = np.argsort(of_users, kind="stable")
+        had_by_users = np.split(seen_items[order], np.cumsum(np.bincount(of_users, minlength=len(users)))[:-1])
+
+        lists = np.full((len(codes), 1 + self.n_negatives), MISSING)
+        listed = np.zeros(lists.shape, dtype=bool)
+        for rows, had in zip(rows_of_users, had_by_users, strict=True):
+            choice = np.setdiff1d(items, np.concatenate([had, codes[rows, ITEM]]))
+            for row in rows[~np.isin(codes[rows, ITEM], had)]:
+                drawn = np.append(codes[row, ITEM], rng.permutation(choice)[: self.n_negatives])
+                lists[row, : len(drawn)], listed[row, : len(drawn)] = drawn, True
+        pairs = np.repeat(codes, lists.shape[1], axis=0)
+        pairs[:, ITEM] = lists.ravel()
+        scores = estimator._scores_of(pairs).reshape(lists.shape)
+        scores[~listed] = -np.inf
+        relevance = np.zeros(lists.shape)
+        relevance[:, 0] = 1
+        return METRICS[self.metric](relevance, scores, self.k), listed[:, 1:].any(axis=1)
+
+    def _distinct_ids(self, X):
+        """The ids of a table as numbers that tell apart also those that the model does not know."""
+        _, columns = read_table(X, estimator=self)
+        return np.stack([np.where(column.positions == MISSING, -1, column.positions) for column in columns], axis=1)
