@@ -18,17 +18,18 @@ def surprise_trainset(X, y):
 
 def load(name):
     """Arrays `X` of shape (n_ratings, 2) and `y` of a file such as "ml100k"."""
-    with _opened(name) as data:
+    with opened(name) as data:
         return np.stack([data["user"], data["item"]], axis=1), data["rating"].astype(np.float64)
 
 
 def timestamps(name):
     """When the ratings of a file were given, in seconds."""
-    with _opened(name) as data:
+    with opened(name) as data:
         return data["timestamp"]
 
 
-def _opened(name):
+def opened(name):
+    """The arrays of a file, to be closed again."""
     folder = Path(os.environ.get("SKLEARN_NCF_DATA", Path(__file__).parents[2] / "shared" / "data"))
     path = folder / f"{name}.npz"
     if not path.exists():

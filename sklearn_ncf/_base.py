@@ -41,6 +41,7 @@ class BaseNCF(BaseEstimator):
     """
 
     _parameter_constraints = SHARED_CONSTRAINTS
+    _ranks = False  # whether the loss is one of lists, not of ratings
 
     @property
     def user_embeddings_(self):
@@ -191,6 +192,7 @@ class BaseNCF(BaseEstimator):
             *self._module_and_params(n_ids, output),
             loss=self.loss,
             loss_scale=output["output_scale"],
+            ranks=self._ranks,
             optimizer=self.optimizer,
             learning_rate=learning_rate,
             weight_decay=weight_decay,

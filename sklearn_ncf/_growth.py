@@ -36,6 +36,7 @@ def grow(estimator, X, y, sample_weight):
             *estimator._module_and_params(n_ids_of(encoder), output),
             loss=estimator.loss,
             loss_scale=output["output_scale"],
+            ranks=estimator._ranks,
             device=device,
         )
         carry_over(estimator.net_.module_, whole.module_)

@@ -13,8 +13,8 @@ from sklearn_ncf._ratings import check_weight
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
 from sklearn_ncf.training import RANKING_LOSSES, NegativeSampler
 
-AUTO_NEGATIVES = {"gmf": 1024}  # of the softmax, where items that all positives share cost one product of two matrices
-LAYERED_NEGATIVES = 16  # of the softmax, where each of them costs a pass through layers
+AUTO_NEGATIVES = {"gmf": 1024}  # shared by a batch, where they cost one product of two matrices,
+LAYERED_NEGATIVES = 16  # and where each of them costs a pass through layers
 FEW_NEGATIVES = 4  # the paper's number
 K = 10  # of the metrics that choose an epoch
 
@@ -41,8 +41,9 @@ class NCFRanker(BaseNCF):
     dropout : float, default=0.3
         Share of the MLP's hidden units dropped in training, in [0, 1).
 
-    embedding_dropout : float, default=0.5
-        Share of the embeddings' components dropped in training, in [0, 1).
+    embedding_dropout : float, default=0.0
+        Share of the embeddings' components dropped in training, in [0, 1). With other losses than ``"squared_error"``,
+        0.5 is a good choice.
 
     use_bias : bool, default=True
         Whether every id has a bias beside its vector: an item's popularity.
@@ -51,19 +52,21 @@ class NCFRanker(BaseNCF):
         Whether a user's vector is joined by vectors of the items of `fit`, and an item's by those of its users (as in
         SVD++, Koren 2008, and FISM, Kabbur et al. 2013). Ignored by a network of your own.
 
-    loss : {"softmax", "bce", "bpr"}, default="softmax"
-        What training minimises for a positive and its negatives: the negative log of the positive's share in a softmax
-        over them, negatives shared by a batch (sampled softmax, Bengio and Senecal 2008); binary cross-entropy (He et
-        al., equation 7); or the pairwise loss of Bayesian personalised ranking (Rendle et al. 2009). Losses are summed
-        over negatives.
+    loss : {"squared_error", "softmax", "bce", "bpr"}, default="squared_error"
+        What training minimises for a positive and its negatives. ``"squared_error"`` draws positives to one, with the
+        weight 3, and all items that the user has not had to zero, with the weight 1 (the objective of Hu et al. 2008);
+        ``"softmax"`` is the negative log of the positive's share in a softmax over the list (sampled softmax, Bengio
+        and Senecal 2008); ``"bce"`` is binary cross-entropy (He et al., equation 7), ``"bpr"`` the pairwise loss of
+        Bayesian personalised ranking (Rendle et al. 2009), both summed over negatives.
 
     n_negatives : int or "auto", default="auto"
-        Negatives of each positive. With ``"softmax"`` they are drawn without replacement for a whole batch, and those
-        that a user has had are left out for that user; ``"auto"`` is then 1024 with ``"gmf"``, else 16;
-        with the other losses it is 4.
+        Negatives of each positive. With ``"squared_error"`` and ``"softmax"`` they are drawn without replacement for a
+        whole batch, and those that a user has had are left out for that user; ``"auto"`` is then 1024 with ``"gmf"``,
+        else 16. With the other losses each positive has its own, and it is 4.
 
     optimizer, learning_rate, learning_rate_schedule, weight_decay, batch_size, max_epochs
-        As in :class:`NCFRegressor`; `n` is the number of positives.
+        As in :class:`NCFRegressor`, but that the L2 penalty of ``weight_decay="auto"`` is 60 / `n` with
+        ``"squared_error"`` and 0.5 / `n` with other losses, for biases too; `n` is the number of positives.
 
     early_stopping : bool, default=False
         Whether to stop when the validation part has not got better for `patience` epochs. The validation part is
@@ -128,6 +131,8 @@ class NCFRanker(BaseNCF):
     S. Rendle, C. Freudenthaler, Z. Gantner, L. Schmidt-Thieme (2009). "BPR: Bayesian Personalized Ranking from Implicit
     Feedback", UAI.
 
+    Y. Hu, Y. Koren, C. Volinsky (2008). "Collaborative Filtering for Implicit Feedback Datasets", ICDM.
+
     Y. Bengio, J.-S. Senecal (2008). "Adaptive Importance Sampling to Accelerate Training of a Neural Probabilistic
     Language Model", IEEE Transactions on Neural Networks 19(4).
 
@@ -143,6 +148,7 @@ class NCFRanker(BaseNCF):
     ['B']
     """
 
+    _ranks = True
     _parameter_constraints = {
         **BaseNCF._parameter_constraints,
         "loss": [StrOptions(set(RANKING_LOSSES))],
@@ -157,10 +163,10 @@ class NCFRanker(BaseNCF):
         embedding_dim=64,
         hidden_layer_sizes=(64, 32, 16),
         dropout=0.3,
-        embedding_dropout=0.5,
+        embedding_dropout=0.0,
         use_bias=True,
         use_history=True,
-        loss="softmax",
+        loss="squared_error",
         n_negatives="auto",
         optimizer="auto",
         learning_rate=0.01,
@@ -290,7 +296,7 @@ class NCFRanker(BaseNCF):
         return {"output_range": None, "output_center": 0.0, "output_scale": 1.0}
 
     def _sampler(self, seen, device, further_pairs=None):
-        shares = self.loss == "softmax"
+        shares = self.loss in ("squared_error", "softmax")
         n_negatives = self.n_negatives
         if n_negatives == "auto":
             n_negatives = AUTO_NEGATIVES.get(self.architecture, LAYERED_NEGATIVES) if shares else FEW_NEGATIVES

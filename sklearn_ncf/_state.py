@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from sklearn_ncf._random import seeded_torch
-from sklearn_ncf.training import build_net, resolve_device
+from sklearn_ncf.training import RankingLoss, build_net, resolve_device
 
 
 def state_of(net):
@@ -14,6 +14,7 @@ def state_of(net):
         "module_params": net.get_params_for("module"),
         "loss": net.criterion__loss,
         "loss_scale": net.criterion__scale,
+        "ranks": net.criterion is RankingLoss,
         "weights": {name: weight.cpu().numpy() for name, weight in net.module_.state_dict().items()},
     }
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import check_estimator
 
-from sklearn_ncf import IdEncoder, NCFRegressor
+from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor
 from sklearn_ncf.nn import ARCHITECTURES
 
 # Mini-batches and dropout see a row of weight two otherwise than two rows; scikit-learn expects the same failure of its
@@ -15,7 +15,7 @@ from sklearn_ncf.nn import ARCHITECTURES
 WEIGHTS = {"check_sample_weight_equivalence_on_dense_data": "mini-batches and dropout"}
 
 OTHER_ARCHITECTURES = sorted(set(ARCHITECTURES) - {NCFRegressor().architecture})
-NCF_ESTIMATORS = [NCFRegressor(), *map(NCFRegressor, OTHER_ARCHITECTURES)]
+NCF_ESTIMATORS = [NCFRegressor(), *map(NCFRegressor, OTHER_ARCHITECTURES), NCFRanker(), NCFRanker("neumf", loss="bce")]
 
 
 def failures(estimator, **kwargs):

@@ -53,16 +53,24 @@ def test_every_item_left_is_as_likely():
         assert (counts - expected).abs().max() < 5 * expected**0.5
 
 
+@pytest.mark.parametrize("shares", [True, False])
+def test_a_users_rows_together_stand_for_all_items(shares):
+    pairs = [(0, 1), (0, 2), (0, 7), (1, 0)]
+    drawn = sampler(pairs, range(9), 4, shares)(codes_of([0, 1, 5]))
+    torch.testing.assert_close(drawn.share, torch.tensor([9 / (4 * 3), 9 / 4, 9 / 4]))
+
+
 def test_shared_negatives_are_distinct_and_at_most_all():
     drawn = sampler([(0, 1)], range(9), 4, shares=True)(codes_of([0, 1]))
     assert len(set(drawn.items.tolist())) == 4
     assert sampler([(0, 1)], range(9), 100, shares=True)(codes_of([0])).items.tolist() == list(range(9))
 
 
+SHARE = torch.full((2,), 2.5)
 LISTS = torch.tensor([[1.0, 0.0, -1.0], [0.5, 2.0, -torch.inf]])
 
 
-@pytest.mark.parametrize("loss", ["bce", "bpr", "softmax"])
+@pytest.mark.parametrize("loss", ["bce", "bpr", "softmax", "squared_error"])
 def test_losses_are_their_definitions(loss):
     def sigmoid(x):
         return 1 / (1 + np.exp(-x))
@@ -72,15 +80,17 @@ def test_losses_are_their_definitions(loss):
             return -np.log(sigmoid(positive)) - sum(np.log(1 - sigmoid(x)) for x in negatives)
         if loss == "bpr":
             return -sum(np.log(sigmoid(positive - x)) for x in negatives)
+        if loss == "squared_error":
+            return 3 * (1 - positive) ** 2 + 2.5 * sum(x**2 for x in negatives)
         return -np.log(np.exp(positive) / sum(np.exp(x) for x in [positive, *negatives]))
 
     expected = [of(1.0, [0.0, -1.0]), of(0.5, [2.0])]
-    assert RankingLoss(loss)(LISTS, None).item() == pytest.approx(np.mean(expected))
+    assert RankingLoss(loss)(LISTS, SHARE).item() == pytest.approx(np.mean(expected))
     weight = torch.tensor([1.5, 0.5])
     weighted = (1.5 * expected[0] + 0.5 * expected[1]) / 2
-    assert RankingLoss(loss)(LISTS, None, weight).item() == pytest.approx(weighted)
+    assert RankingLoss(loss)(LISTS, SHARE, weight).item() == pytest.approx(weighted)
     lists = LISTS.clone().requires_grad_()
-    RankingLoss(loss)(lists, None).backward()
+    RankingLoss(loss)(lists, SHARE).backward()
     assert torch.isfinite(lists.grad).all()
 
 

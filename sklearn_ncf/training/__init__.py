@@ -4,7 +4,7 @@ from sklearn_ncf.training._anchor import Anchor
 from sklearn_ncf.training._batches import Ratings
 from sklearn_ncf.training._callbacks import SCHEDULES, build_callbacks
 from sklearn_ncf.training._device import resolve_device
-from sklearn_ncf.training._losses import LOSSES, RANKING_LOSSES
+from sklearn_ncf.training._losses import LOSSES, RANKING_LOSSES, RankingLoss
 from sklearn_ncf.training._negatives import NegativeSampler
 from sklearn_ncf.training._net import as_tensors, best_epoch_of, build_net, history_of, predict_ratings, train
 from sklearn_ncf.training._optimizers import OPTIMIZERS, optimizer_class
@@ -16,6 +16,7 @@ __all__ = [
     "SCHEDULES",
     "Anchor",
     "NegativeSampler",
+    "RankingLoss",
     "Ratings",
     "as_tensors",
     "best_epoch_of",

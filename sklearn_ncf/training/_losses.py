@@ -34,7 +34,8 @@ class RatingLoss(nn.Module):
         return loss * self.unit
 
 
-RANKING_LOSSES = ("bce", "bpr", "softmax")
+RANKING_LOSSES = ("squared_error", "softmax", "bce", "bpr")
+POSITIVE_WEIGHT = 3.0  # of the squared error, that of a negative being 1
 
 
 class RankingLoss(nn.Module):
@@ -47,10 +48,16 @@ class RankingLoss(nn.Module):
         super().__init__()
         self.loss = loss
 
-    def forward(self, lists: Tensor, ratings: Tensor, sample_weight: Tensor | None = None) -> Tensor:
-        """The loss of scores of shape (n_rows, 1 + n_negatives), the positive's first, -inf where one is excluded."""
+    def forward(self, lists: Tensor, share: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        """The loss of scores of shape (n_rows, 1 + n_negatives), the positive's first, -inf where one is excluded.
+
+        `share`, of shape (n_rows,), is how many of the items that a user has not had a negative stands for in a row.
+        """
         positive, negatives = lists[:, 0], lists[:, 1:]
-        if self.loss == "softmax":
+        if self.loss == "squared_error":
+            errors = negatives.masked_fill(negatives.isneginf(), 0).square().sum(dim=1)
+            losses = POSITIVE_WEIGHT * (1 - positive).square() + share * errors
+        elif self.loss == "softmax":
             losses = lists.logsumexp(dim=1) - positive
         elif self.loss == "bpr":
             losses = F.softplus(negatives - positive.unsqueeze(1)).sum(dim=1)

@@ -15,10 +15,13 @@ class Negatives(NamedTuple):
     items : int64 of shape (n_rows, n_negatives), or of shape (n_negatives,) where all rows share them
     excluded : bool of shape (n_rows, n_negatives)
         Where a row must not be compared with an item, because its user has had it.
+    share : float32 of shape (n_rows,)
+        How many items each of a row's negatives stands for, if all the user's rows together stand for all items.
     """
 
     items: Tensor
     excluded: Tensor
+    share: Tensor
 
 
 class NegativeSampler:
@@ -62,9 +65,10 @@ class NegativeSampler:
         known = users < len(self.n_had)
         users = torch.where(known, users, 0)
         n_had = torch.where(known, self.n_had[users], 0)
-        return (self._one_draw if self.shares else self._draws)(users, n_had, generator)
+        drawn = (self._one_draw if self.shares else self._draws)(users, n_had, generator)
+        return Negatives(*drawn, len(self.items) / (self.n_negatives * n_had.clamp(min=1).float()))
 
-    def _draws(self, users: Tensor, n_had: Tensor, generator: torch.Generator | None) -> Negatives:
+    def _draws(self, users: Tensor, n_had: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         n_left = (len(self.items) - n_had).unsqueeze(1)
         shape = (len(users), self.n_negatives)
         drawn = (torch.rand(shape, dtype=torch.float64, device=users.device, generator=generator) * n_left).long()
@@ -73,9 +77,9 @@ class NegativeSampler:
         # a user whom no pair names has had nothing, whatever stands in the places of the first user
         places = torch.where(n_had.unsqueeze(1) > 0, places, drawn)
         excluded = (n_left <= 0).expand(shape)
-        return Negatives(self.items[places.masked_fill(excluded, 0)], excluded)
+        return self.items[places.masked_fill(excluded, 0)], excluded
 
-    def _one_draw(self, users: Tensor, n_had: Tensor, generator: torch.Generator | None) -> Negatives:
+    def _one_draw(self, users: Tensor, n_had: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         device = users.device
         if self.n_negatives == len(self.items):
             drawn = torch.arange(len(self.items), device=device)
@@ -88,4 +92,4 @@ class NegativeSampler:
         columns = column[self.places[had]]
         excluded = torch.zeros(len(users), len(drawn), dtype=torch.bool, device=device)
         excluded[rows[columns >= 0], columns[columns >= 0]] = True
-        return Negatives(self.items[drawn], excluded)
+        return self.items[drawn], excluded

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from sklearn_ncf.nn import ITEM, EmbeddingNN, History, score_lists
 from sklearn_ncf.training._batches import Batch, BatchIterator, Ratings
 from sklearn_ncf.training._callbacks import BEST_EPOCH
-from sklearn_ncf.training._losses import RANKING_LOSSES, RankingLoss, RatingLoss
+from sklearn_ncf.training._losses import RankingLoss, RatingLoss
 from sklearn_ncf.training._optimizers import optimizer_params
 from sklearn_ncf.training._rowwise import RowwiseAdamW, mark_tables
 
@@ -126,8 +126,9 @@ class NCFNet(NeuralNet):
             if batch.negatives is not None:
                 self.optimizer_.prepare(batch.negatives.items + self.module_.first_rows[ITEM])
         if batch.negatives is not None:
-            lists = score_lists(self.module_, codes, *batch.negatives)
-            return lists, self.criterion_(lists, ratings, batch.sample_weight)
+            items, excluded, share = batch.negatives
+            lists = score_lists(self.module_, codes, items, excluded)
+            return lists, self.criterion_(lists, share, batch.sample_weight)
         predicted = self.module_(codes)
         if predicted.shape != ratings.shape:
             raise ValueError(
@@ -177,6 +178,7 @@ def build_net(
     *,
     loss: str,
     loss_scale: float,
+    ranks: bool = False,
     optimizer: str | type = "adam",
     learning_rate: float = 1e-3,
     weight_decay: float | str | None = "auto",
@@ -187,11 +189,11 @@ def build_net(
     device: str = "cpu",
     verbose: int = 0,
 ) -> NCFNet:
-    """An initialized net; torch's global generator draws the first weights."""
+    """An initialized net, for lists if it `ranks`, else for ratings; torch's global generator draws the weights."""
     quiet = {} if verbose == 2 else {"callbacks__print_log": None}
     net = NCFNet(
         module,
-        criterion=RankingLoss if loss in RANKING_LOSSES else RatingLoss,
+        criterion=RankingLoss if ranks else RatingLoss,
         criterion__loss=loss,
         criterion__scale=loss_scale,
         lr=learning_rate,
@@ -200,7 +202,7 @@ def build_net(
         iterator_train=BatchIterator,
         iterator_train__shuffle=True,
         iterator_valid=BatchIterator,
-        iterator_valid__batch_size=PREDICTION_CHUNK if loss not in RANKING_LOSSES else LISTS_AT_ONCE,
+        iterator_valid__batch_size=LISTS_AT_ONCE if ranks else PREDICTION_CHUNK,
         train_split=None,
         callbacks=callbacks,
         device=device,
@@ -213,6 +215,7 @@ def build_net(
             n_table_rows=sum(module_params["n_ids"]) if hasattr(module, "table_rows") else 0,
             n_ratings=n_ratings,
             batch_size=batch_size,
+            ranking_loss=loss if ranks else None,
             bias="bias.weight" if issubclass(module, EmbeddingNN) and module_params.get("use_bias", True) else None,
         ),
         **{f"module__{name}": value for name, value in module_params.items()},

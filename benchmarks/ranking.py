@@ -1,0 +1,171 @@
+"""Rankings beside the peers, in one run: python -m benchmarks.ranking [--only paper full].
+
+paper: the NCF paper's protocol on ML-1M: each user's last film among 99 sampled ones, on the paper's own split.
+full: ML-100K, each user's last film by time among all films that the user has not seen.
+
+All settings were chosen on ML-100K without the last films: the five before them, by time, validated (--tune).
+"""
+
+import argparse
+from itertools import product
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.linalg import svds
+from threadpoolctl import threadpool_limits
+
+from benchmarks.ratings import load, opened
+from benchmarks.timing import seconds
+from sklearn_ncf import NCFRanker
+from sklearn_ncf.metrics import hit_rate_at_k, ndcg_at_k, recall_at_k
+from sklearn_ncf.model_selection import LeaveLastOut
+
+
+class Popularity:
+    def fit(self, X):
+        self.counts_ = np.bincount(X[:, 1])
+
+    def score(self, users, items):
+        return self.counts_[items].astype(np.float32)
+
+
+class Factors:
+    """A model of a vector for each user and item."""
+
+    def score(self, users, items):
+        return np.einsum("nd,nd->n", self.users_[users], self.items_[items])
+
+    def matrix(self, X):
+        return sp.csr_matrix((np.ones(len(X), dtype=np.float32), X.T), shape=X.max(axis=0) + 1)
+
+
+class PureSVD(Factors):
+    def __init__(self, rank):
+        self.rank = rank
+
+    def fit(self, X):
+        users, sizes, items = svds(self.matrix(X).astype(np.float64), k=self.rank, random_state=0)
+        self.users_, self.items_ = users * sizes, items.T
+
+
+class Implicit(Factors):
+    """A model of the package `implicit`, which asks for one thread of BLAS."""
+
+    def __init__(self, name, **params):
+        self.name = name
+        self.params = params
+
+    def fit(self, X):
+        import implicit
+
+        classes = {
+            "ALS": implicit.als.AlternatingLeastSquares,
+            "BPR": implicit.bpr.BayesianPersonalizedRanking,
+        }
+        model = classes[self.name](random_state=0, num_threads=2, **self.params)
+        with threadpool_limits(1, "blas"):
+            model.fit(self.matrix(X), show_progress=False)
+        self.users_, self.items_ = model.user_factors, model.item_factors
+
+
+class Ours:
+    def __init__(self, *args, **params):
+        self.model = NCFRanker(*args, random_state=0, device="cpu", **params)
+
+    def fit(self, X):
+        self.model.fit(X)
+
+    def score(self, users, items):
+        return self.model.predict(np.stack([users, items], axis=1))
+
+
+PAPER = {"loss": "bce", "embedding_dim": 64, "hidden_layer_sizes": (64, 32, 16), "embedding_dropout": 0.5}
+BEST = {"embedding_dim": 128}
+MODELS = {
+    "popularity": Popularity,
+    "PureSVD, rank 32": lambda: PureSVD(32),
+    "`implicit` BPR": lambda: Implicit("BPR", factors=64, learning_rate=0.02, regularization=0.01, iterations=200),
+    "`implicit` ALS": lambda: Implicit("ALS", factors=128, regularization=30.0, alpha=2.0, iterations=15),
+    '`NCFRanker("neumf", loss="bce", embedding_dropout=0.5)`': lambda: Ours("neumf", **PAPER),
+    "`NCFRanker()`": Ours,
+    "`NCFRanker(embedding_dim=128)`": lambda: Ours(**BEST),
+}
+GRID = {
+    "PureSVD": (PureSVD, {"rank": [16, 32, 64]}),
+    "ALS": (
+        lambda **params: Implicit("ALS", iterations=15, **params),
+        {"factors": [64, 128], "regularization": [3.0, 10.0, 30.0], "alpha": [0.5, 2.0]},
+    ),
+    "BPR": (
+        lambda **params: Implicit("BPR", factors=64, **params),
+        {"learning_rate": [0.02, 0.05], "regularization": [0.01, 0.03], "iterations": [100, 200]},
+    ),
+    "NCFRanker": (Ours, {"embedding_dim": [64, 128], "use_history": [True, False]}),
+}
+
+
+def paper(model):
+    """Seconds, HR@10 and NDCG@10 of the paper's lists; where the sampled films hold the test film, it counts once."""
+    with opened("ml1m_ncf") as data:
+        X = np.stack([data["train_user"], data["train_item"]], axis=1).astype(np.int64)
+        users, films = data["test_user"].astype(np.int64), data["test_item"].astype(np.int64)
+        lists = np.column_stack([films, data["negatives"]]).astype(np.int64)
+    taken = seconds(model.fit, X)
+    scores = model.score(np.repeat(users, lists.shape[1]), lists.ravel()).reshape(lists.shape).astype(np.float64)
+    scores[:, 1:][lists[:, 1:] == films[:, None]] = -np.inf
+    relevance = np.zeros(lists.shape)
+    relevance[:, 0] = 1
+    return taken, hit_rate_at_k(relevance, scores), ndcg_at_k(relevance, scores)
+
+
+def in_time_order():
+    with opened("ml100k") as data:
+        order = np.argsort(data["timestamp"], kind="stable")
+    X, _ = load("ml100k")
+    return np.column_stack([np.unique(column, return_inverse=True)[1] for column in X[order].T])
+
+
+def full(model, X, n_last=1):
+    """Seconds, NDCG@10 and recall@10 of each user's last films among all that the user has not seen."""
+    [(train, test)] = LeaveLastOut(n_last).split(X)
+    taken = seconds(model.fit, X[train])
+    n_users, n_items = X.max(axis=0) + 1
+    pairs = np.indices((n_users, n_items)).reshape(2, -1)
+    known = np.isin(np.arange(n_items), X[train, 1])  # films that nobody has rated before have no factors
+    scores = np.full((n_users, n_items), -np.inf)
+    scores[:, known] = model.score(*pairs[:, known[pairs[1]]]).reshape(n_users, -1)
+    scores[X[train, 0], X[train, 1]] = -np.inf
+    relevance = np.zeros((n_users, n_items))
+    relevance[X[test, 0], X[test, 1]] = 1
+    return taken, ndcg_at_k(relevance, scores), recall_at_k(relevance, scores)
+
+
+def tune():
+    X = in_time_order()
+    [(earlier, _)] = LeaveLastOut().split(X)
+    print("| | NDCG@10 | recall@10 |\n|---|---|---|")
+    for name, (make, grid) in GRID.items():
+        for values in product(*grid.values()):
+            params = dict(zip(grid, values, strict=True))
+            _, ndcg, recall = full(make(**params), X[earlier], n_last=5)
+            print(f"| {name} {params} | {ndcg:.4f} | {recall:.4f} |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", choices=["paper", "full"], default=["paper", "full"])
+    parser.add_argument("--tune", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.tune:
+        return tune()
+    for name, names in (("paper", "HR@10 | NDCG@10"), ("full", "NDCG@10 | recall@10")):
+        if name in arguments.only:
+            print(f"\n{name}\n| | {names} | fit s |\n|---|---|---|---|", flush=True)
+            for title, make in MODELS.items():
+                taken, *values = paper(make()) if name == "paper" else full(make(), in_time_order())
+                print(f"| {title} | {' | '.join(f'{value:.4f}' for value in values)} | {taken:.1f} |", flush=True)
+    return None
+
+
+if __name__ == "__main__":
+    main()
