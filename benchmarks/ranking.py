@@ -1,7 +1,8 @@
-"""Rankings beside the peers, in one run: python -m benchmarks.ranking [--only paper full].
+"""Rankings beside the peers, in one run: python -m benchmarks.ranking [--only paper full sampling].
 
 paper: the NCF paper's protocol on ML-1M: each user's last film among 99 sampled ones, on the paper's own split.
 full: ML-100K, each user's last film by time among all films that the user has not seen.
+sampling: what drawing negatives takes of an epoch.
 
 All settings were chosen on ML-100K without the last films: the five before them, by time, validated (--tune).
 """
@@ -11,11 +12,12 @@ from itertools import product
 
 import numpy as np
 import scipy.sparse as sp
+import torch
 from scipy.sparse.linalg import svds
 from threadpoolctl import threadpool_limits
 
 from benchmarks.ratings import load, opened
-from benchmarks.timing import seconds
+from benchmarks.timing import in_turn, seconds
 from sklearn_ncf import NCFRanker
 from sklearn_ncf.metrics import hit_rate_at_k, ndcg_at_k, recall_at_k
 from sklearn_ncf.model_selection import LeaveLastOut
@@ -118,6 +120,23 @@ def paper(model):
     return taken, hit_rate_at_k(relevance, scores), ndcg_at_k(relevance, scores)
 
 
+def sampling():
+    """What drawing negatives takes of an epoch, on ML-1M."""
+    X, _ = load("ml1m")
+    for params in ({"loss": "bce"}, {}, {"architecture": "neumf", "loss": "bce"}):
+        model = NCFRanker(max_epochs=2, random_state=0, device="cpu", **params).fit(X)
+        epoch = model.history_["duration"].min()
+        codes = torch.from_numpy(model.encoder_.transform(X))
+        sampler = model._sampler(model._seen, "cpu")
+
+        def draw(codes=codes, sampler=sampler, size=model.net_.batch_size):
+            for batch in codes[torch.randperm(len(codes))].split(size):
+                sampler(batch)
+
+        taken = in_turn({"draw": lambda draw=draw: seconds(draw)}, rounds=3)["draw"]
+        print(f"| `{model}` | {epoch:.1f} | {taken:.1f} | {taken / epoch:.0%} |", flush=True)
+
+
 def in_time_order():
     with opened("ml100k") as data:
         order = np.argsort(data["timestamp"], kind="stable")
@@ -153,7 +172,9 @@ def tune():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", nargs="+", choices=["paper", "full"], default=["paper", "full"])
+    parser.add_argument(
+        "--only", nargs="+", choices=["paper", "full", "sampling"], default=["paper", "full", "sampling"]
+    )
     parser.add_argument("--tune", action="store_true")
     arguments = parser.parse_args()
     if arguments.tune:
@@ -164,6 +185,9 @@ def main():
             for title, make in MODELS.items():
                 taken, *values = paper(make()) if name == "paper" else full(make(), in_time_order())
                 print(f"| {title} | {' | '.join(f'{value:.4f}' for value in values)} | {taken:.1f} |", flush=True)
+    if "sampling" in arguments.only:
+        print("\nsampling\n| | epoch s | drawing s | share |\n|---|---|---|---|", flush=True)
+        sampling()
     return None
 
 

@@ -301,6 +301,8 @@ class NCFRanker(BaseNCF):
         if n_negatives == "auto":
             n_negatives = AUTO_NEGATIVES.get(self.architecture, LAYERED_NEGATIVES) if shares else FEW_NEGATIVES
         items = np.flatnonzero(seen.counts[ITEM][N_SPECIAL:])
+        if not len(items):
+            raise ValueError("Every item of X is a missing id, so there is nothing to rank.")
         pairs = seen.pairs if further_pairs is None else seen.with_held_out(further_pairs).all_pairs()
         return NegativeSampler(pairs, items, n_negatives=n_negatives, shares=shares, device=device)
 

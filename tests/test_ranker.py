@@ -146,6 +146,11 @@ def test_odd_data_neither_hangs_nor_breaks(loss, name):
     assert np.isfinite(model.history_["train_loss"]).all()
 
 
+def test_items_that_are_all_missing_cannot_be_ranked():
+    with pytest.raises(ValueError, match="Every item of X is a missing id"):
+        ranker().fit(pd.DataFrame({"user": [1, 2], "item": [None, None]}))
+
+
 @pytest.mark.filterwarnings("ignore:.*hold ids that were not seen in fit")
 def test_unknown_users_get_what_is_popular():
     X = tastes()

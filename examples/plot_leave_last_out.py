@@ -1,0 +1,67 @@
+"""
+What each user wants next
+=========================
+
+Ratings become implicit feedback: what counts is that somebody has seen a film. Each user's last film is held out and
+ranked among all films that the user had not seen before.
+"""
+
+# %%
+# The rows in time order, as `LeaveLastOut` asks for.
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import cross_validate
+
+from sklearn_ncf import NCFRanker, NCFRegressor, recommend
+from sklearn_ncf.datasets import load_movielens
+from sklearn_ncf.metrics import RankingScorer, hit_rate_at_k
+from sklearn_ncf.model_selection import LeaveLastOut
+
+movielens = load_movielens()
+frame = movielens.frame.sort_values("timestamp", kind="stable").reset_index(drop=True)
+X, y = frame[["user", "item"]], frame["rating"]
+
+# %%
+# A ranker learns from the pairs alone, a regressor from the ratings. To predict ratings well is another task than to
+# say what comes next: the films that a user would rate highest are not those that the user will see.
+scoring = {f"{metric}@10": RankingScorer(metric, k=10) for metric in ("hit_rate", "ndcg", "reciprocal_rank")}
+models = {
+    "NCFRegressor": NCFRegressor(random_state=0),
+    "NCFRanker, loss='bce'": NCFRanker(loss="bce", embedding_dropout=0.5, random_state=0),
+    "NCFRanker": NCFRanker(random_state=0),
+}
+table = pd.DataFrame(
+    {
+        name: {metric: scores[f"test_{metric}"].mean() for metric in scoring}
+        for name, scores in (
+            (name, cross_validate(model, X, y, cv=LeaveLastOut(), scoring=scoring)) for name, model in models.items()
+        )
+    }
+)
+
+# %%
+# What everybody likes is where to start from: the films that most users have seen, for all alike.
+[(train, test)] = LeaveLastOut().split(X)
+films = np.sort(X["item"].unique())
+popularity = X["item"].iloc[train].value_counts().reindex(films, fill_value=0).to_numpy(dtype=float)
+scores, relevance = np.tile(popularity, (len(test), 1)), np.zeros((len(test), len(films)))
+row_of = pd.Series(np.arange(len(test)), index=X["user"].iloc[test])
+seen = X.iloc[train][X["user"].iloc[train].isin(row_of.index)]
+scores[row_of[seen["user"]], np.searchsorted(films, seen["item"])] = -np.inf
+relevance[np.arange(len(test)), np.searchsorted(films, X["item"].iloc[test])] = 1
+print(f"most popular films for everybody: hit rate at 10 {hit_rate_at_k(relevance, scores):.4f}\n")
+print(table.round(4).to_string())
+
+# %%
+# A list for somebody, from a ranker that has seen everything.
+ranker = models["NCFRanker"].fit(X)
+found = recommend(ranker, users=15, n_items=10).merge(movielens.item_frame, on="item")
+print(found[["rank", "title", "year"]].to_string(index=False))
+
+figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+table.plot.bar(ax=axes, rot=0)
+axes.axhline(hit_rate_at_k(relevance, scores), color="gray", linestyle=":", label="hit rate of the most popular films")
+axes.set(ylabel="mean over users", title="Each user's last film among all 9,000")
+axes.legend()
+plt.show()
