@@ -81,14 +81,28 @@ class Ours:
         return self.model.predict(np.stack([users, items], axis=1))
 
 
-PAPER = {"loss": "bce", "embedding_dim": 64, "hidden_layer_sizes": (64, 32, 16), "embedding_dropout": 0.5}
+PAPER = {
+    "loss": "bce",
+    "embedding_dim": 32,
+    "hidden_layer_sizes": (32, 16),
+    "dropout": 0.0,
+    "use_bias": False,
+    "use_history": False,
+    "optimizer": "adam",
+    "weight_decay": 0.0,
+    "learning_rate": 0.001,
+    "learning_rate_schedule": "constant",
+    "batch_size": 256,
+    "max_epochs": 15,
+}
 BEST = {"embedding_dim": 128}
 MODELS = {
     "popularity": Popularity,
     "PureSVD, rank 32": lambda: PureSVD(32),
     "`implicit` BPR": lambda: Implicit("BPR", factors=64, learning_rate=0.02, regularization=0.01, iterations=200),
     "`implicit` ALS": lambda: Implicit("ALS", factors=128, regularization=30.0, alpha=2.0, iterations=15),
-    '`NCFRanker("neumf", loss="bce", embedding_dropout=0.5)`': lambda: Ours("neumf", **PAPER),
+    "NeuMF near the paper's settings": lambda: Ours("neumf", **PAPER),
+    '`NCFRanker("neumf", loss="bce", embedding_dropout=0.5)`': lambda: Ours("neumf", loss="bce", embedding_dropout=0.5),
     "`NCFRanker()`": Ours,
     "`NCFRanker(embedding_dim=128)`": lambda: Ours(**BEST),
 }

@@ -27,9 +27,9 @@ X, y = frame[["user", "item"]], frame["rating"]
 # say what comes next: the films that a user would rate highest are not those that the user will see.
 scoring = {f"{metric}@10": RankingScorer(metric, k=10) for metric in ("hit_rate", "ndcg", "reciprocal_rank")}
 models = {
-    "NCFRegressor": NCFRegressor(random_state=0),
-    "NCFRanker, loss='bce'": NCFRanker(loss="bce", embedding_dropout=0.5, random_state=0),
-    "NCFRanker": NCFRanker(random_state=0),
+    "NCFRegressor": NCFRegressor(max_epochs=8, random_state=0),
+    "NCFRanker, loss='bce'": NCFRanker(loss="bce", embedding_dropout=0.5, max_epochs=8, random_state=0),
+    "NCFRanker": NCFRanker(max_epochs=8, random_state=0),
 }
 table = pd.DataFrame(
     {
