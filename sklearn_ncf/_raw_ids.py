@@ -61,7 +61,7 @@ class RawIds:
             }
         )
         table = frame.to_numpy(dtype=object) if self.fit_names is None else frame
-        codes, n_unknown = self._encoded(table)
+        codes, n_unknown = self.encoded(table)
         if warns:
             self.estimator.encoder_._warn_of_unknown(n_unknown, n_rows, stacklevel=5)
         return codes
@@ -98,11 +98,8 @@ class RawIds:
             somebody[somebody] = self.raw(USER, users[somebody]).notna()
         return np.where(somebody, users, MISSING)
 
-    def encoded(self, X):
-        """Codes of a table of raw ids in the columns of `fit`."""
-        return self._encoded(X)[0]
-
-    def _encoded(self, table):
+    def encoded(self, table):
+        """Codes of a table of raw ids in the columns of `fit`, and how many rows of each are unknown."""
         for step in self.steps:
             table = step.transform(table)
         return self.estimator._codes(table)

@@ -83,18 +83,15 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True):
     ids = RawIds(model)
     queries, codes = ids.queries(users)
     candidates, item_codes = ids.items(items)
-    scorer = ids.estimator._grid_scorer(item_codes)
-    rows_at_once = max(1, SCORES_AT_ONCE // max(1, len(item_codes)))
-    lists = []
-    for start in range(0, len(codes), rows_at_once):
-        block = codes[start : start + rows_at_once]
-        scores = scorer(block)
+    score = ids.estimator._grid_scorer(item_codes)
+
+    def score_unseen(block):
+        scores = score(block)
         if exclude_seen:
             scores[ids.estimator._seen.among(ids.somebody(block[:, USER]), item_codes)] = -np.inf
-        rows, columns, ranks = best_columns(scores, n_items)
-        lists.append((rows + start, columns, ranks, scores[rows, columns]))
-    rows, columns, ranks, scores = map(np.concatenate, zip(*lists, strict=True))
-    _warn_of_short_lists(np.bincount(rows, minlength=len(codes)), n_items, "users")
+        return scores
+
+    rows, columns, ranks, scores = _lists(score_unseen, codes, len(item_codes), n_items, "users")
     queries = {name: raw.take(rows) for name, raw in queries.items()}
     return _as_frame(queries, ids.names[ITEM], candidates.take(columns), ranks, scores)
 
@@ -160,29 +157,37 @@ def similar_items(model, items, n_items=10):
     candidates, item_codes = ids.items(None)
     vectors = ids.estimator.item_embeddings_
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=np.finfo(np.float32).tiny)
-    lists = []
-    rows_at_once = max(1, SCORES_AT_ONCE // len(item_codes))
-    for start in range(0, len(codes), rows_at_once):
-        block = codes[start : start + rows_at_once]
-        scores = (vectors[block] @ vectors[item_codes].T).clip(-1, 1)
+    of_candidates = vectors[item_codes].T
+
+    def cosines(block):
+        scores = (vectors[block] @ of_candidates).clip(-1, 1)
         scores[block[:, None] == item_codes] = -np.inf
-        rows, columns, ranks = best_columns(scores, n_items)
-        lists.append((rows + start, columns, ranks, scores[rows, columns]))
-    rows, columns, ranks, scores = map(np.concatenate, zip(*lists, strict=True))
-    _warn_of_short_lists(np.bincount(rows, minlength=len(codes)), n_items, "items")
+        return scores
+
+    rows, columns, ranks, scores = _lists(cosines, codes, len(item_codes), n_items, "items")
     item = ids.names[ITEM]
     return _as_frame({item: asked.take(rows)}, f"similar_{item}", candidates.take(columns), ranks, scores)
 
 
-def _warn_of_short_lists(lengths, n_items, of):
+def _lists(score, queries, n_candidates, n_items, of):
+    """Rows, columns, ranks and scores of the best candidates of each query, a block of queries at a time."""
+    rows_at_once = max(1, SCORES_AT_ONCE // max(1, n_candidates))
+    lists = []
+    for start in range(0, len(queries), rows_at_once):
+        scores = score(queries[start : start + rows_at_once])
+        rows, columns, ranks = best_columns(scores, n_items)
+        lists.append((rows + start, columns, ranks, scores[rows, columns]))
+    rows, columns, ranks, scores = map(np.concatenate, zip(*lists, strict=True))
+    lengths = np.bincount(rows, minlength=len(queries))
     short = lengths < n_items
     if short.any():
         warnings.warn(
-            f"n_items={n_items}, but for {short.sum()} of {len(lengths)} {of} there are fewer items, as few as "
+            f"n_items={n_items}, but for {short.sum()} of {len(queries)} {of} there are fewer items, as few as "
             f"{lengths.min()}; these get what there is.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=4,  # recommend, and its check of parameters
         )
+    return rows, columns, ranks, scores
 
 
 def _as_frame(queries, item, candidates, ranks, scores):

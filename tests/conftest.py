@@ -26,6 +26,21 @@ def quick():
     return make
 
 
+@pytest.fixture
+def own_network():
+    """A network of somebody's own: three plus the biases of all columns."""
+
+    class Sum(torch.nn.Module):
+        def __init__(self, n_ids, **params):
+            super().__init__()
+            self.tables = torch.nn.ModuleList(torch.nn.Embedding(n + 1, 1) for n in n_ids)
+
+        def forward(self, codes):
+            return 3 + sum(table(codes[:, j] + 1) for j, table in enumerate(self.tables)).squeeze(1)
+
+    return Sum
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _one_thread():
     """One torch thread: two gain nothing at these sizes, and wait for each other where other work shares the cores."""

@@ -147,17 +147,9 @@ def test_an_interrupt_keeps_what_was_learnt_of_the_new_rows(quick, ratings):
     assert np.isfinite(model.predict(few[0])).all()
 
 
-def test_a_network_of_ones_own_goes_on_where_no_id_is_new(quick, ratings):
-    class Biases(torch.nn.Module):
-        def __init__(self, n_ids, **params):
-            super().__init__()
-            self.tables = torch.nn.ModuleList(torch.nn.Embedding(n + 1, 1) for n in n_ids)
-
-        def forward(self, codes):
-            return 3 + sum(table(codes[:, j] + 1) for j, table in enumerate(self.tables)).squeeze(1)
-
+def test_a_network_of_ones_own_goes_on_where_no_id_is_new(quick, ratings, own_network):
     X, y = ratings
-    model = quick(architecture=Biases).fit(X, y)
+    model = quick(architecture=own_network).fit(X, y)
     before = root_mean_squared_error(y, model.predict(X))
     assert root_mean_squared_error(y, model.partial_fit(X, y).predict(X)) < before
     with pytest.raises(ValueError, match="cannot go on from the last fit"):

@@ -54,18 +54,10 @@ def test_lists_are_those_of_brute_force(quick, ratings, monkeypatch, architectur
     assert found["score"].dtype == np.float32
 
 
-def test_a_network_of_ones_own_recommends(quick, ratings):
-    class Sum(torch.nn.Module):
-        def __init__(self, n_ids, **params):
-            super().__init__()
-            self.tables = torch.nn.ModuleList(torch.nn.Embedding(n + 1, 1) for n in n_ids)
-
-        def forward(self, codes):
-            return 3 + sum(table(codes[:, j] + 1) for j, table in enumerate(self.tables)).squeeze(1)
-
+def test_a_network_of_ones_own_recommends(quick, ratings, own_network):
     X, y = ratings
     X, y = X[:700], y[:700]
-    model = quick(architecture=Sum).fit(X, y)
+    model = quick(architecture=own_network).fit(X, y)
     expected = brute_force(model, X, [3, 4], 5, np.unique(X["item"]))
     pd.testing.assert_frame_equal(recommend(model, [3, 4], n_items=5).drop(columns="rank"), expected, atol=1e-5)
     with pytest.raises(AttributeError, match="Sum has no table of embeddings"):

@@ -105,7 +105,7 @@ class RankingScorer(BaseEstimator):
         """
         validate_parameter_constraints(self._parameter_constraints, self.get_params(deep=False), type(self).__name__)
         ids = RawIds(estimator)
-        codes, distinct = ids.encoded(X), self._distinct_ids(X)
+        (codes, _), distinct = ids.encoded(X), self._distinct_ids(X)
         if self.relevance_threshold is not None:
             if y is None:
                 raise ValueError("relevance_threshold needs the ratings y of the rows.")
@@ -174,4 +174,4 @@ class RankingScorer(BaseEstimator):
     def _distinct_ids(self, X):
         """The ids of a table as numbers that tell apart also those that the model does not know."""
         _, columns = read_table(X, estimator=self)
-        return np.stack([np.where(column.positions == MISSING, -1, column.positions) for column in columns], axis=1)
+        return np.stack([column.positions for column in columns], axis=1)
