@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_ncf._checkpointing import checkpoints_of
 from sklearn_ncf._columns import MISSING, chunks_of, read_table, take_rows
 from sklearn_ncf._encoder import IdEncoder
 from sklearn_ncf._growth import carry_over, grow, n_ids_of
@@ -67,7 +68,12 @@ class BaseNCF(BaseEstimator):
             encoder._warn_of_unknown(n_unknown, len(validation_codes), stacklevel=5)
             parts.append((validation_codes, validation[1], None))
 
-        with seeded_torch(self.random_state, device) as seed:
+        with (
+            checkpoints_of(self, encoder, parts, device, goes_on=goes_on) as checkpoints,
+            seeded_torch(self.random_state, device, seed=checkpoints and checkpoints.seed) as seed,
+        ):
+            if checkpoints is not None:
+                checkpoints.seed = seed
             if holds_out and validation is None:
                 parts = self._split(part, seed)
             seen = (self._seen if goes_on else Seen()).with_rows(*parts[0], n_ids_of(encoder))
@@ -90,7 +96,7 @@ class BaseNCF(BaseEstimator):
                 n_ratings=encoder._n_rows_seen,
                 has_validation=bool(held_out),
                 validation_score=self._validation_score(seen, parts[1][0]) if held_out else None,
-                checkpoint_dir=self.checkpoint_dir,
+                checkpoints=checkpoints,
                 device=device,
             )
             if goes_on:
@@ -98,11 +104,14 @@ class BaseNCF(BaseEstimator):
             if hasattr(net.module_, "observe"):
                 net.module_.observe(torch.from_numpy(seen.pairs), -(-len(data) // net.batch_size))
             try:
-                train(net, data, *held_out, id_counts=seen.counts, id_means=self._id_means(seen))
+                id_means = self._id_means(seen)
+                train(net, data, *held_out, id_counts=seen.counts, id_means=id_means, checkpoints=checkpoints)
             except KeyboardInterrupt:
                 if net.history or not hasattr(self, "net_"):  # else the last fit is worth more
                     self._keep(encoder, net, seen)
                 raise
+            if checkpoints is not None:
+                checkpoints.finish(net)
         return self._keep(encoder, net, seen)
 
     def _first_fit(self, X, y, sample_weight, validation):
@@ -172,7 +181,7 @@ class BaseNCF(BaseEstimator):
         n_ratings=None,
         has_validation=False,
         validation_score=None,
-        checkpoint_dir=None,
+        checkpoints=None,
     ):
         """A net to train on `n_rows` rows, with all that the parameters ask for."""
         callbacks = build_callbacks(
@@ -185,7 +194,7 @@ class BaseNCF(BaseEstimator):
             patience=self.patience if self.early_stopping else None,
             has_validation=has_validation,
             validation_score=validation_score,
-            checkpoint_dir=checkpoint_dir,
+            checkpoints=checkpoints,
             verbose=self.verbose,
         )
         return build_net(

@@ -28,6 +28,7 @@ SHARED_CONSTRAINTS = {
     "patience": [Interval(Integral, 1, None, closed="left")],
     "warm_start": ["boolean"],
     "checkpoint_dir": [None, str, HasMethods("__fspath__")],
+    "keep_checkpoints": ["boolean"],
     "callbacks": [None, list],
     "device": [str],
     "random_state": ["random_state"],

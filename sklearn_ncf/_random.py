@@ -11,14 +11,16 @@ LOCK = threading.RLock()  # torch's generator is one for all threads: fits that 
 
 
 @contextmanager
-def seeded_torch(random_state, device="cpu"):
+def seeded_torch(random_state, device="cpu", seed=None):
     """Run a block with torch seeded from `random_state`; yield the seed, for what else is random in the block.
 
-    `None` takes fresh entropy from the system, so that numpy's global state stays untouched too.
+    `None` takes fresh entropy from the system, so that numpy's global state stays untouched too. A `seed` that another
+    block yielded makes this one its repetition.
     """
     if random_state is None:
         random_state = np.random.RandomState()
-    seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    if seed is None:
+        seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
     gpus = [torch.device(device)] if torch.device(device).type == "cuda" else []
     with LOCK, torch.random.fork_rng(devices=gpus):
         torch.default_generator.manual_seed(seed)

@@ -83,7 +83,7 @@ class NCFRanker(BaseNCF):
     patience : int, default=5
         Epochs without improvement after which training stops.
 
-    warm_start, checkpoint_dir, callbacks, device, random_state, verbose
+    warm_start, checkpoint_dir, keep_checkpoints, callbacks, device, random_state, verbose
         As in :class:`NCFRegressor`. `random_state` also seeds the negatives.
 
     Attributes
@@ -180,6 +180,7 @@ class NCFRanker(BaseNCF):
         patience=5,
         warm_start=False,
         checkpoint_dir=None,
+        keep_checkpoints=False,
         callbacks=None,
         device="auto",
         random_state=None,
@@ -206,6 +207,7 @@ class NCFRanker(BaseNCF):
         self.patience = patience
         self.warm_start = warm_start
         self.checkpoint_dir = checkpoint_dir
+        self.keep_checkpoints = keep_checkpoints
         self.callbacks = callbacks
         self.device = device
         self.random_state = random_state

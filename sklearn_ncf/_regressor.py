@@ -91,8 +91,11 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         ids start with the mean vector of those known.
 
     checkpoint_dir : str or path-like, default=None
-        Folder in which each fit makes a folder of its own, ``fit-...``, and writes weights, optimizer state and
-        history after every epoch, or after every epoch that is the best one so far where there is a validation part.
+        Folder in which a fit keeps its state after each epoch. A fit that was cut off, with the same parameters and
+        data, goes on from there to the same bits, and one that was finished is loaded. See ``docs/saving.md``.
+
+    keep_checkpoints : bool, default=False
+        Whether the states of all epochs stay in `checkpoint_dir`, rather than the last one alone.
 
     callbacks : list of skorch callbacks, default=None
         Callbacks, or pairs ``(name, callback)``. Each fit trains with clones of them. An ``LRScheduler`` among them
@@ -122,11 +125,8 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         units (squared for ``"squared_error"`` and ``"huber"``), `learning_rate`, `duration` in seconds, then what
         `callbacks` recorded.
 
-    n_iter_ : int
-        Epochs run.
-
-    best_epoch_ : int
-        Epoch of the fitted weights, from 1: the one of the lowest validation loss, else the last.
+    n_iter_, best_epoch_ : int
+        Epochs run, and the epoch of the fitted weights, from 1: that of the lowest validation loss, else the last.
 
     rating_range_ : (float, float) or None
         Lowest and highest rating that `predict` gives.
@@ -222,6 +222,7 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         patience=5,
         warm_start=False,
         checkpoint_dir=None,
+        keep_checkpoints=False,
         callbacks=None,
         device="auto",
         random_state=None,
@@ -247,6 +248,7 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         self.patience = patience
         self.warm_start = warm_start
         self.checkpoint_dir = checkpoint_dir
+        self.keep_checkpoints = keep_checkpoints
         self.callbacks = callbacks
         self.device = device
         self.random_state = random_state

@@ -195,17 +195,6 @@ def test_verbose_shows_nothing_a_bar_or_a_line_an_epoch(quick, ratings, capsys):
     assert "valid_loss" in out
 
 
-def test_each_fit_writes_checkpoints_into_a_folder_of_its_own(quick, ratings, tmp_path):
-    X, y = ratings
-    model = quick(checkpoint_dir=tmp_path / "runs").fit(X, y)
-    quick(checkpoint_dir=str(tmp_path / "runs"), early_stopping=True).fit(X, y)
-    folders = list((tmp_path / "runs").iterdir())
-    assert len(folders) == 2
-    states = [torch.load(folder / "params.pt", weights_only=True) for folder in folders]
-    fitted = model.net_.module_.state_dict()
-    assert sum(all(torch.equal(state[name], fitted[name]) for name in fitted) for state in states) == 1
-
-
 def test_device_names_resolve_to_what_is_there(monkeypatch):
     assert resolve_device("cpu") == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

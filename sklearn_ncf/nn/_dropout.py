@@ -28,6 +28,11 @@ class FastDropout(nn.Module):
     p : float, default=0.5
         Share of components dropped in training, in [0, 1).
 
+    Attributes
+    ----------
+    ahead : Tensor or None
+        The masks drawn ahead, one behind the other.
+
     References
     ----------
     N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov (2014). "Dropout: A Simple Way to Prevent
@@ -56,7 +61,7 @@ class FastDropout(nn.Module):
         self.n_kept = round((1 - p) * STEPS)
         dropped = 1 - self.n_kept / STEPS
         self.bytes_do = self.n_kept > 0 and abs(dropped - p) <= TOLERANCE * min(p, 1 - p)
-        self._ahead: Tensor | None = None
+        self.ahead: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """Drop components at random in training, return `x` itself otherwise."""
@@ -69,7 +74,7 @@ class FastDropout(nn.Module):
     def train(self, mode: bool = True) -> "FastDropout":
         """Switch dropout on or off; off forgets the masks drawn ahead."""
         if not mode:
-            self._ahead = None
+            self.ahead = None
         return super().train(mode)
 
     def extra_repr(self) -> str:
@@ -78,9 +83,9 @@ class FastDropout(nn.Module):
 
     def _mask(self, x: Tensor) -> Tensor:
         n = x.numel()
-        if self._ahead is None or len(self._ahead) < n or self._ahead.dtype != x.dtype:
-            self._ahead = self._draw(max(n, min(MASKS_AHEAD * n, COMPONENTS_AHEAD)), x.dtype)
-        mask, self._ahead = self._ahead[:n], self._ahead[n:]
+        if self.ahead is None or len(self.ahead) < n or self.ahead.dtype != x.dtype:
+            self.ahead = self._draw(max(n, min(MASKS_AHEAD * n, COMPONENTS_AHEAD)), x.dtype)
+        mask, self.ahead = self.ahead[:n], self.ahead[n:]
         return mask.view(x.shape)
 
     def _draw(self, n: int, dtype: torch.dtype) -> Tensor:

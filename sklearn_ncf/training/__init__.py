@@ -3,6 +3,7 @@
 from sklearn_ncf.training._anchor import Anchor
 from sklearn_ncf.training._batches import Ratings
 from sklearn_ncf.training._callbacks import SCHEDULES, build_callbacks
+from sklearn_ncf.training._checkpoints import Checkpoints
 from sklearn_ncf.training._device import resolve_device
 from sklearn_ncf.training._losses import LOSSES, RANKING_LOSSES, RankingLoss
 from sklearn_ncf.training._negatives import NegativeSampler
@@ -15,6 +16,7 @@ __all__ = [
     "RANKING_LOSSES",
     "SCHEDULES",
     "Anchor",
+    "Checkpoints",
     "NegativeSampler",
     "RankingLoss",
     "Ratings",

@@ -1,14 +1,13 @@
 """The skorch callbacks behind the estimators' flat parameters."""
 
 import math
-import os
-import tempfile
 
 import torch
 from sklearn.base import clone
-from skorch.callbacks import Callback, Checkpoint, EarlyStopping, LRScheduler
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from tqdm.auto import tqdm
 
+from sklearn_ncf.training._checkpoints import WriteCheckpoints
 from sklearn_ncf.training._optimizers import has_momentum
 
 BEST_EPOCH = "early_stopping"  # name of the callback that knows the best epoch
@@ -26,7 +25,7 @@ class EpochProgressBar(Callback):
             name: f"{net.history[-1][name]:.4f}" for name in ("train_loss", "valid_loss") if name in net.history[-1]
         }
         self.bar_.set_postfix(losses, refresh=False)
-        self.bar_.update()
+        self.bar_.update(len(net.history) - self.bar_.n)
 
     def on_train_end(self, net, **kwargs):
         self.bar_.close()
@@ -57,7 +56,7 @@ def build_callbacks(
     patience,
     has_validation,
     validation_score,
-    checkpoint_dir,
+    checkpoints,
     verbose,
 ):
     """All callbacks of one fit: the user's own, cloned, and those that the parameters ask for.
@@ -80,20 +79,17 @@ def build_callbacks(
     best = "valid_loss" if validation_score is None else "valid_score"
     if validation_score is not None:
         callbacks.append(("validation_score", ValidationScore(validation_score)))
-    if checkpoint_dir is not None:
-        os.makedirs(checkpoint_dir, exist_ok=True)
-        folder = tempfile.mkdtemp(prefix="fit-", dir=checkpoint_dir)
-        monitor = (best + "_best") if has_validation else None
-        callbacks.append(("checkpoint", Checkpoint(monitor=monitor, dirname=folder)))
     if verbose == 1:
         callbacks.append(("progress", EpochProgressBar()))
     if has_validation:
-        # Behind all others, and so the first at the end of training: they find the best epoch's weights restored.
+        # Behind the others, and so before them at the end of training: they find the best epoch's weights restored.
         patience = math.inf if patience is None else patience
         stopping = EarlyStopping(
             monitor=best, lower_is_better=validation_score is None, patience=patience, threshold=0, load_best=True
         )
         callbacks.append((BEST_EPOCH, stopping))
+    if checkpoints is not None:
+        callbacks.append(("checkpoints", WriteCheckpoints(checkpoints)))  # behind all others, whose state it writes
     return callbacks
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from sklearn_ncf.nn import ITEM, EmbeddingNN, History, score_lists
 from sklearn_ncf.training._batches import Batch, BatchIterator, Ratings
 from sklearn_ncf.training._callbacks import BEST_EPOCH
+from sklearn_ncf.training._checkpoints import Checkpoints, has_stopped, restore_training
 from sklearn_ncf.training._losses import RankingLoss, RatingLoss
 from sklearn_ncf.training._optimizers import optimizer_params
 from sklearn_ncf.training._rowwise import RowwiseAdamW, mark_tables
@@ -231,8 +232,11 @@ def train(
     *,
     id_counts: list[np.ndarray] | None = None,
     id_means: list[np.ndarray] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> None:
     """Train a net for its `max_epochs`, or until early stopping ends it, and restore the best epoch's weights.
+
+    Where `checkpoints` have found a state, training goes on from there.
 
     `id_counts` says of each column's ids how many rows this or an earlier training has seen, `id_means` the mean rating
     of these rows: ids without any are given what is known of the others, unless the counts are `None`.
@@ -240,9 +244,13 @@ def train(
     """
     net.id_counts_, net.id_means_ = (as_tensors(columns, net.device) for columns in (id_counts, id_means))
     net.set_params(train_split=None if validation is None else predefined_split(validation))
+    state = None if checkpoints is None else checkpoints.state
     net.notify("on_train_begin", X=data, y=None)
+    if state is not None:
+        restore_training(net, state)
     try:
-        net.fit_loop(data)
+        if not has_stopped(net):
+            net.fit_loop(data, epochs=net.max_epochs - len(net.history))
     except TrainingStopped:
         pass
     except KeyboardInterrupt:

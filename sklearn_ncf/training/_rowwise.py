@@ -62,6 +62,10 @@ class RowwiseAdamW(torch.optim.Optimizer):
                 "rows": torch.zeros(len(table), 2 * table.shape[1] + 2, dtype=table.dtype, device=table.device),
             }
 
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self._dense.state, self._dense.param_groups = self.state, self.param_groups[:1]
+
     @torch.no_grad()
     def prepare(self, rows: Tensor) -> None:
         """Make up for what `rows` have missed, before they are read; a row may be named more than once."""
