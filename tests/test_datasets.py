@@ -494,6 +494,6 @@ def test_a_step_that_does_not_divide_the_range_is_an_error(step):
 
 
 def test_public_names_are_importable():
-    for name in ("load_movielens", "make_ratings"):
+    for name in ("fetch_movielens", "load_movielens", "make_ratings", "read_movielens"):
         assert name in datasets.__all__
         assert getattr(datasets, name).__module__.startswith("sklearn_ncf.datasets._")

