@@ -1,8 +1,7 @@
 """BaseNCF: what the estimators share, from a table of raw ids to a trained net and back to predictions."""
 
-import copy
-
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
@@ -15,6 +14,7 @@ from sklearn_ncf._growth import carry_over, grow, n_ids_of
 from sklearn_ncf._parameters import SHARED_CONSTRAINTS, check_joint_parameters, module_class
 from sklearn_ncf._random import seeded_torch
 from sklearn_ncf._seen import Seen
+from sklearn_ncf._stamp import stamped, unstamped
 from sklearn_ncf._state import net_from, state_of
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, EmbeddingNN, GridScorer
 from sklearn_ncf.training import (
@@ -22,6 +22,7 @@ from sklearn_ncf.training import (
     best_epoch_of,
     build_callbacks,
     build_net,
+    check_memory,
     history_of,
     predict_ratings,
     resolve_device,
@@ -160,8 +161,9 @@ class BaseNCF(BaseEstimator):
         header, _ = read_table(X, estimator=self, min_columns=1 if goes_on else 2)
         if goes_on:
             validate_data(self, header, reset=False, skip_check_array=True)
-        encoder = copy.copy(self.encoder_) if goes_on else IdEncoder()
-        # it changes no array that a copy shares
+        encoder = IdEncoder()
+        if goes_on:
+            vars(encoder).update(vars(self.encoder_))  # it changes no array that the two share
         codes, _ = _codes(encoder, encoder._learn(X, reset=not goes_on), module_class(self))
         output = self._output_params(y, sample_weight, goes_on=goes_on)
         return encoder, (codes, y, sample_weight), output, device
@@ -184,6 +186,9 @@ class BaseNCF(BaseEstimator):
         checkpoints=None,
     ):
         """A net to train on `n_rows` rows, with all that the parameters ask for."""
+        if isinstance(self.architecture, str):
+            width = self.embedding_dim * (2 if self.architecture == "neumf" else 1)
+            check_memory(sum(n_ids), width, use_history=self.use_history, device=device)
         callbacks = build_callbacks(
             user_callbacks=self.callbacks,
             optimizer=self.optimizer,
@@ -328,19 +333,23 @@ class BaseNCF(BaseEstimator):
             return module.vectors(torch.arange(rows.start, rows.stop, device=self.net_.device)).cpu().numpy()
 
     def __getstate__(self):
-        """Arrays and parameters: no device, no optimizer, no training data."""
+        """Arrays and parameters: no device, no optimizer, no training data but the pairs seen."""
         state = dict(super().__getstate__())
-        net = state.pop("net_", None)
-        if net is not None:
-            state["_net_state"] = state_of(net)
-        return state
+        if "net_" in state:
+            state["_net_state"] = state_of(state.pop("net_"))
+            state["_seen"] = vars(self._seen)
+            state["history_"] = {name: self.history_[name].tolist() for name in self.history_}
+        return stamped(state)
 
     def __setstate__(self, state):
-        state = dict(state)
+        state = unstamped(state, self)
         net_state = state.pop("_net_state", None)
-        super().__setstate__(state)
         if net_state is not None:
-            self.net_ = net_from(net_state, self.device)
+            state["net_"] = net_from(net_state, state["device"])
+            seen = Seen()
+            vars(seen).update(state["_seen"])
+            state |= {"_seen": seen, "history_": pd.DataFrame(state["history_"])}
+        super().__setstate__(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

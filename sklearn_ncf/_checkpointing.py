@@ -1,7 +1,7 @@
 """Which checkpoints belong to a fit: those of the same parameters and data."""
 
-import pickle
 from contextlib import contextmanager
+from types import FunctionType, MethodType
 
 import joblib
 
@@ -20,18 +20,37 @@ def checkpoints_of(estimator, encoder, parts, device, *, goes_on):
         return
     params = {name: value for name, value in estimator.get_params(deep=False).items() if name not in NOT_OF_TRAINING}
     start = state_of(estimator.net_)["weights"] if goes_on else None
-    fit = (__version__, type(estimator).__name__, params, encoder.categories_, parts, start)
-    try:
-        fingerprint = joblib.hash(fit)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise ValueError(
-            "checkpoint_dir tells fits apart by their parameters and data, but something in them, such as a function "
-            f"without a name in callbacks, does not pickle ({error}). Use functions and classes of a module."
-        ) from error
+    fit = (__version__, type(estimator).__name__, _described(params), encoder.categories_, parts, start)
     checkpoints = Checkpoints(
-        estimator.checkpoint_dir, fingerprint, keeps_all=estimator.keep_checkpoints, device=device
+        estimator.checkpoint_dir, joblib.hash(fit), keeps_all=estimator.keep_checkpoints, device=device
     )
     try:
         yield checkpoints
     finally:
         checkpoints.close()
+
+
+def _described(value):
+    """A value as plain ones that are the same in every process: classes and functions by name, objects by their parts.
+
+    A class or function of a script has no other address in the workers of a search.
+    """
+    if isinstance(value, type):
+        return value.__module__, value.__qualname__
+    if isinstance(value, FunctionType):
+        if "<" in value.__qualname__:
+            raise ValueError(
+                f"checkpoint_dir tells fits apart by their parameters, but one function without a name of its own, "
+                f"{value.__qualname__}, is like another. Define it with def in a module or script, not inside a "
+                "function and not as a lambda."
+            )
+        return value.__module__, value.__qualname__
+    if isinstance(value, dict):
+        return {name: _described(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_described(part) for part in value]
+    if hasattr(value, "get_params"):
+        return _described(type(value)), _described(value.get_params(deep=False))
+    if hasattr(value, "__dict__") or isinstance(value, MethodType):
+        return _described(value.__reduce_ex__(4))
+    return value

@@ -33,6 +33,8 @@ def read_table(X, *, estimator, min_columns=1):
     Returns the header, an object with the column names (if there are any) and the shape of `X` as scikit-learn's
     `validate_data` reads them, and an iterator over the columns, each a `Column`.
     """
+    if isinstance(X, np.ma.MaskedArray):
+        X = np.where(np.ma.getmaskarray(X), None, X.data)
     frame = _as_frame(X)
     if frame is None:
         # Lists of mixed rows must not become arrays of strings, where 1 and "1" are the same id.
@@ -216,7 +218,14 @@ def _as_ids(distinct):
         return pd.Series(distinct).astype(object).to_numpy()  # Timestamp, Timedelta: numpy's own lose their unit
     if distinct.dtype == np.uint64 and not np.any(distinct > np.iinfo(np.int64).max):
         return distinct.astype(np.int64)
-    return _numbers_where_all_are(distinct) if distinct.dtype == object else distinct
+    return _numbers_where_all_are(_as_python(distinct)) if distinct.dtype == object else distinct
+
+
+def _as_python(ids):
+    """Ids of numpy's scalar types as Python's own: numpy's do not compare with large numbers."""
+    if not any(issubclass(type_, np.generic) for type_ in set(map(type, ids))):
+        return ids
+    return as_objects([id_.item() if isinstance(id_, np.generic) else id_ for id_ in ids])
 
 
 def _numbers_where_all_are(ids):

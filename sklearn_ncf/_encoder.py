@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError, Str
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ncf._columns import MISSING, as_table_name, kinds_of, read_table
+from sklearn_ncf._stamp import stamped, unstamped
 from sklearn_ncf._vocabulary import Vocabulary
 
 
@@ -330,6 +331,20 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _name(self, j):
         return as_table_name(getattr(self, "feature_names_in_", None), j)
+
+    def __getstate__(self):
+        state = dict(super().__getstate__())
+        if "_vocabularies" in state:
+            del state["categories_"]  # the vocabularies' ids
+            state["_vocabularies"] = [vocabulary.state() for vocabulary in self._vocabularies]
+        return stamped(state)
+
+    def __setstate__(self, state):
+        state = unstamped(state, self)
+        if "_vocabularies" in state:
+            state["_vocabularies"] = [Vocabulary.from_state(of_column) for of_column in state["_vocabularies"]]
+            state["categories_"] = [vocabulary.ids for vocabulary in state["_vocabularies"]]
+        super().__setstate__(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

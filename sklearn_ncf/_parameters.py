@@ -7,7 +7,7 @@ import torch
 from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, StrOptions
 
 from sklearn_ncf.nn import ARCHITECTURES, EmbeddingNN
-from sklearn_ncf.training import OPTIMIZERS, SCHEDULES, optimizer_class
+from sklearn_ncf.training import OPTIMIZERS, SCHEDULES, is_callback, optimizer_class
 
 SHARED_CONSTRAINTS = {
     "architecture": [StrOptions(set(ARCHITECTURES)), type],
@@ -68,3 +68,9 @@ def check_joint_parameters(estimator):
             f"The 'hidden_layer_sizes' parameter of {type(estimator).__name__} must hold positive integers. Got "
             f"{estimator.hidden_layer_sizes!r} instead."
         )
+    for callback in estimator.callbacks or ():
+        if not is_callback(callback):
+            raise InvalidParameterError(
+                f"The 'callbacks' parameter of {type(estimator).__name__} must hold skorch callbacks or pairs of a "
+                f"name and a callback. Got {callback!r} in it."
+            )

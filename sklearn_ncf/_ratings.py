@@ -14,6 +14,8 @@ def check_ratings(X, y, *, estimator, name="y"):
     """Ratings as float64 of shape (n_samples,), one for each row of `X`."""
     if y is None:
         raise ValueError(f"{type(estimator).__name__} requires y to be passed, but the target y is None.")
+    if np.ma.is_masked(y):
+        raise ValueError(f"{name} holds masked ratings, which are missing; remove these rows.")
     y = column_or_1d(y, dtype=np.float64, warn=True)
     check_consistent_length(X, y)
     assert_all_finite(y, input_name=name)

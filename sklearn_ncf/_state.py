@@ -4,13 +4,14 @@ import numpy as np
 import torch
 
 from sklearn_ncf._random import seeded_torch
+from sklearn_ncf.nn import EmbeddingNN
 from sklearn_ncf.training import RankingLoss, build_net, resolve_device
 
 
 def state_of(net):
     """Arrays and parameters of a net: no device, no optimizer, no training data."""
     return {
-        "module": net.module,
+        "module": None if net.module is EmbeddingNN else net.module,
         "module_params": net.get_params_for("module"),
         "loss": net.criterion__loss,
         "loss_scale": net.criterion__scale,
@@ -26,9 +27,10 @@ def net_from(net_state, device):
     except ValueError:
         device = "cpu"
     net_state = dict(net_state)
+    module = net_state.pop("module") or EmbeddingNN
     weights = {name: torch.from_numpy(np.array(weight)) for name, weight in net_state.pop("weights").items()}
     with seeded_torch(0, device):
-        net = build_net(net_state.pop("module"), net_state.pop("module_params"), device=device, **net_state)
+        net = build_net(module, net_state.pop("module_params"), device=device, **net_state)
     net.module_.load_state_dict(weights)
     net.module_.eval()
     return net

@@ -1,5 +1,7 @@
 """Vocabulary: the ids of one column and their codes, whatever types the ids have."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 
@@ -16,7 +18,8 @@ class Vocabulary:
         self.kinds = set(kinds)
         self.infrequent_ids = infrequent_ids
         self.infrequent_counts = infrequent_counts
-        self._build_indexes()
+        self._index = _index_of(ids)
+        self._infrequent_index = _index_of(infrequent_ids)
 
     def extended(self, column, min_count):
         """A vocabulary with the new ids of a column behind the known ones."""
@@ -40,16 +43,35 @@ class Vocabulary:
         """Which ids without a code are no strangers: infrequent ones, and the -1 of another encoder."""
         return (_positions_in(self._infrequent_index, ids) != MISSING) | np.asarray(ids == -1, dtype=bool)
 
-    def _build_indexes(self):
-        self._index = _index_of(self.ids)
-        self._infrequent_index = _index_of(self.infrequent_ids)
+    def state(self):
+        """What makes this vocabulary, in lists, dictionaries and arrays."""
+        return {
+            "ids": _packed(self.ids),
+            "kinds": sorted(self.kinds),
+            "infrequent_ids": _packed(self.infrequent_ids),
+            "infrequent_counts": np.asarray(self.infrequent_counts, dtype=np.int64),
+        }
 
-    def __getstate__(self):
-        return {name: value for name, value in vars(self).items() if name not in ("_index", "_infrequent_index")}
+    @classmethod
+    def from_state(cls, state):
+        """The vocabulary with that state."""
+        return cls(**state | {name: _unpacked(state[name]) for name in ("ids", "infrequent_ids")})
 
-    def __setstate__(self, state):
-        vars(self).update(state)
-        self._build_indexes()
+
+def _packed(ids):
+    """Ids as they are saved: texts as one array of their bytes and one of their lengths, all others as they are."""
+    if ids.dtype != object or not len(ids) or set(map(type, ids)) != {str}:
+        return ids
+    texts = [id_.encode("utf-8", "surrogatepass") for id_ in ids]
+    return {"text": np.frombuffer(b"".join(texts), dtype=np.uint8), "lengths": np.array([len(text) for text in texts])}
+
+
+def _unpacked(ids):
+    """Ids from `_packed`."""
+    if not isinstance(ids, dict):
+        return ids
+    text, ends = ids["text"].tobytes(), np.cumsum(ids["lengths"]).tolist()
+    return as_objects([text[start:end].decode("utf-8", "surrogatepass") for start, end in pairwise([0, *ends])])
 
 
 def _sort_ids(ids):

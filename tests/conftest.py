@@ -3,9 +3,22 @@
 import pandas as pd
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from sklearn_ncf import NCFRegressor
 from sklearn_ncf.datasets import make_ratings
+
+# Tests are the same every time; the thorough profile, for tests/test_fuzz.py, is asked for by name.
+settings.register_profile(
+    "quick",
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.register_profile("thorough", settings.get_profile("quick"), max_examples=2000, derandomize=False)
+settings.load_profile("quick")
 
 
 @pytest.fixture(scope="session")

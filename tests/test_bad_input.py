@@ -7,6 +7,7 @@ import torch
 from sklearn.exceptions import NotFittedError
 
 from sklearn_ncf import IdEncoder, NCFRegressor
+from sklearn_ncf.training._memory import available_memory
 
 X = pd.DataFrame({"user": [1, 1, 2, 3], "item": [7, 8, 7, 9]})
 y = np.array([1.0, 2.0, 3.0, 4.0])
@@ -97,6 +98,9 @@ def test_validation_table_and_ratings_belong_together():
         ("warm_start", "yes"),
         ("checkpoint_dir", 3),
         ("callbacks", "EarlyStopping"),
+        ("callbacks", [0]),
+        ("callbacks", [("name", 0)]),
+        ("keep_checkpoints", "all"),
         ("device", 0),
         ("random_state", "seed"),
         ("verbose", "loud"),
@@ -206,3 +210,35 @@ def test_warm_start_with_another_network_is_refused_and_the_old_one_stays():
     with pytest.raises(ValueError, match=r"cannot go on from the last fit, since its parameters have changed"):
         model.set_params(embedding_dim=3).fit(X, y)
     np.testing.assert_array_equal(model.predict(X), before)
+
+
+def test_masked_ids_are_missing_and_masked_ratings_are_refused(quick):
+    mask = [[True, False], [False, False], [False, True], [False, False]]
+    masked = quick().fit(np.ma.array(X.to_numpy(), mask=mask), y)
+    missing = quick().fit(X.mask(np.array(mask)), y)
+    np.testing.assert_array_equal(masked.predict(X.to_numpy()), missing.predict(X))
+    with pytest.raises(ValueError, match="y holds masked ratings"):
+        quick().fit(X, np.ma.array(y, mask=[False, True, False, False]))
+
+
+def test_a_last_step_that_goes_too_far_is_no_fit():
+    model = NCFRegressor(max_epochs=1, batch_size=4, random_state=0, device="cpu", learning_rate=1e13)
+    with pytest.raises(FloatingPointError, match=r"predictions became infinite or NaN in epoch 1: .*lower"):
+        model.fit(X, y)
+    assert not hasattr(model, "net_")
+
+
+@pytest.mark.parametrize("history", [True, False])
+def test_tables_that_do_not_fit_are_refused_before_they_are_made(quick, ratings, monkeypatch, history):
+    X, y = ratings
+    model = quick(architecture="neumf", embedding_dim=5_000_000, use_history=history)
+    needed = 100 * 10_000_000 * 4 * (9 if history else 3)
+    monkeypatch.setattr("sklearn_ncf.training._memory.available_memory", lambda device: needed - 1)
+    with pytest.raises(MemoryError, match=r"100 rows of 10,000,000 numbers.*at least \d+.*GiB.*Lower embedding_dim"):
+        model.fit(X, y)
+
+
+def test_memory_is_asked_of_the_device_that_trains(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (2**30, 2**35))
+    assert available_memory("cuda:0") == 2**30
+    assert available_memory("cpu") > 2**20

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import zlib
+from functools import partial
 
 import numpy as np
 import pytest
@@ -187,8 +188,31 @@ def test_device_and_verbosity_do_not_tell_fits_apart(quick, ratings, tmp_path, c
 def test_a_function_without_a_name_is_refused_with_a_reason(quick, ratings, tmp_path):
     X, y = ratings
     scoring = EpochScoring(lambda net, X, y: 0.0, name="mine")
-    with pytest.raises(ValueError, match="does not pickle"):
+    with pytest.raises(ValueError, match=r"one function without a name of its own, .*<lambda>"):
         quick(checkpoint_dir=tmp_path, callbacks=[scoring]).fit(X, y)
+
+
+def mine(net, X, y, value=0.0):
+    return value
+
+
+def yours(net, X, y):
+    return 1.0
+
+
+def test_callbacks_are_told_apart_by_their_parts_and_not_by_their_addresses(quick, ratings, tmp_path):
+    X, y = ratings
+    for scoring in (mine, yours, "r2", partial(mine, value=1.0), partial(mine, value=2.0), mine):
+        quick(checkpoint_dir=tmp_path, early_stopping=True, callbacks=[EpochScoring(scoring, name="n")]).fit(X, y)
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_a_network_of_ones_own_goes_on(quick, ratings, tmp_path, cut, own_network):
+    X, y = ratings
+    settings = {"architecture": own_network, "max_epochs": 4, "callbacks": [CutsPower()]}
+    whole = quick(**settings).fit(X, y)
+    cut(quick(**settings, checkpoint_dir=tmp_path), X, y)
+    np.testing.assert_array_equal(quick(**settings, checkpoint_dir=tmp_path).fit(X, y).predict(X), whole.predict(X))
 
 
 def test_two_equal_fits_at_once_have_a_folder_each(tmp_path):

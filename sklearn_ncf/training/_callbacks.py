@@ -93,6 +93,13 @@ def build_callbacks(
     return callbacks
 
 
+def is_callback(value):
+    """Whether skorch takes it for a callback, alone or as a pair of a name and a callback."""
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
+        value = value[1]
+    return isinstance(value, Callback) or (isinstance(value, type) and issubclass(value, Callback))
+
+
 def _cloned(callback):
     if isinstance(callback, tuple):
         return callback[0], clone(callback[1], safe=False)

@@ -66,11 +66,7 @@ class NCFNet(NeuralNet):
             self._run_unwatched(iterator, training, prefix)
         losses = self.history[-1, "batches", :, prefix + "_loss"]
         if not np.isfinite(losses).all():
-            part = "training" if training else "validation"
-            raise FloatingPointError(
-                f"The {part} loss became {losses[-1]} in epoch {len(self.history)}: most likely the learning rate "
-                f"({self.lr}) is too high; lower learning_rate."
-            )
+            self.refuse(f"The {'training' if training else 'validation'} loss became {losses[-1]}")
         if training:
             self.settle()
 
@@ -153,6 +149,13 @@ class NCFNet(NeuralNet):
         if self.optimizer is RowwiseAdamW:
             mark_tables(self.module_)
         return super().initialize_optimizer(*args, **kwargs)
+
+    def refuse(self, what: str):
+        """Raise the error of a training that has gone astray."""
+        raise FloatingPointError(
+            f"{what} in epoch {len(self.history)}: most likely the learning rate ({self.lr}) is too high; lower "
+            "learning_rate."
+        )
 
     def settle(self):
         """Bring tables up to date, and give ids without training rows what was learnt of the others."""
@@ -264,6 +267,10 @@ def train(
             net.notify("on_train_end", X=data, y=None)
         net._tell_history("end_training")
         net.module_.eval()
+    with torch.no_grad():
+        scores = net.module_(data.codes[:PREDICTION_CHUNK])
+    if not scores.isfinite().all():  # the last step went too far
+        net.refuse("The predictions became infinite or NaN")
 
 
 def as_tensors(columns: list[np.ndarray] | None, device: str) -> list[Tensor] | None:

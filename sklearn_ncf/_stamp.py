@@ -1,0 +1,24 @@
+"""What a saved estimator says of the version that saved it, so that another one can tell whether it understands it."""
+
+from sklearn_ncf._version import __version__
+
+FORMAT = 1  # of saved states; another number wherever their layout changes
+
+
+def stamped(state):
+    """A state with the version that saves it."""
+    return state | {"_format": FORMAT, "_sklearn_ncf_version": __version__}
+
+
+def unstamped(state, estimator):
+    """A state without its stamp; `ValueError` where this version does not know its layout."""
+    state = dict(state)
+    format_, version = state.pop("_format", None), state.pop("_sklearn_ncf_version", "before 0.1")
+    if format_ != FORMAT:
+        newer = isinstance(format_, int) and format_ > FORMAT
+        advice = "upgrade sklearn-ncf" if newer else "fit again, or load it with the version that saved it"
+        raise ValueError(
+            f"This {type(estimator).__name__} was saved by sklearn_ncf {version}, in a layout that version "
+            f"{__version__} does not read; {advice}."
+        )
+    return state
