@@ -19,8 +19,8 @@ class RawIds:
         self.estimator = steps[-1][1]
         if not isinstance(self.estimator, BaseNCF):
             raise TypeError(
-                "A model to recommend with is a fitted estimator of sklearn_ncf, a Pipeline that ends in one, or a "
-                f"fitted search over one of these; got {type(self.estimator).__name__}."
+                "The model must be a fitted estimator of sklearn_ncf, a Pipeline that ends in one, or a fitted search "
+                f"over one of these; got {type(self.estimator).__name__}."
             )
         self.steps = [step for _, step in steps[:-1] if step not in (None, "passthrough")]
         for name, step in steps[:-1]:
@@ -31,12 +31,13 @@ class RawIds:
                 )
         check_is_fitted(model)
         self.n_columns = self.estimator.n_features_in_
-        if model.n_features_in_ != self.n_columns:
+        first = (self.steps or [self.estimator])[0]
+        if first.n_features_in_ != self.n_columns:
             raise ValueError(
-                f"The steps before the estimator turn {model.n_features_in_} columns into {self.n_columns}, so that "
+                f"The steps before the estimator turn {first.n_features_in_} columns into {self.n_columns}, so that "
                 "ids cannot be told apart. Use IdEncoder, or leave the steps out: the estimator takes raw ids."
             )
-        self.fit_names = getattr(model, "feature_names_in_", None)
+        self.fit_names = getattr(first, "feature_names_in_", None)
         contexts = [f"context_{number}" for number in range(1, self.n_columns - 1)]
         self.names = ["user", "item", *contexts] if self.fit_names is None else list(self.fit_names)
 
@@ -48,7 +49,7 @@ class RawIds:
         table[:, column] = codes
         table = self.estimator.encoder_.inverse_transform(table)
         for step in reversed(self.steps):
-            table = step.inverse_transform(table)
+            table = step.inverse_transform(np.where(pd.isna(table), MISSING, table))
         return pd.Series(np.asarray(table)[:, column]).infer_objects()
 
     def codes(self, columns, *, warns=True):
@@ -56,7 +57,7 @@ class RawIds:
         n_rows = len(next(iter(columns.values())))
         frame = pd.DataFrame(
             {
-                name: columns[j].array if j in columns else self.raw(j, np.zeros(1, dtype=np.intp)).repeat(n_rows).array
+                name: columns[j].array if j in columns else self._any_id(j).repeat(n_rows).array
                 for j, name in enumerate(self.names)
             }
         )
@@ -65,6 +66,11 @@ class RawIds:
         if warns:
             self.estimator.encoder_._warn_of_unknown(n_unknown, n_rows, stacklevel=5)
         return codes
+
+    def _any_id(self, column):
+        """A raw id of a column, missing where there is none."""
+        known = len(self.estimator.encoder_.categories_[column])
+        return self.raw(column, np.zeros(1, dtype=np.intp)) if known else pd.Series([None])
 
     def items(self, items):
         """Raw ids and codes of the candidates."""

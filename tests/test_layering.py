@@ -35,12 +35,12 @@ MAY_IMPORT = {
     },
     "_raw_ids": {"_base", "_columns", "nn"},
     "_recommend": {"_ranking", "_raw_ids", "nn"},
-    "export": {"_encoder", "_raw_ids", "_regressor", "_version", "nn"},
+    "export": {"_files", "_encoder", "_raw_ids", "_regressor", "_version", "nn"},
     "metrics": {"_columns", "_ranking", "_raw_ids", "nn"},
     "model_selection": {"_columns"},
     "_ranker": {"_base", "_ranking", "_ratings", "nn", "training"},
     "_regressor": {"_base", "_ratings", "training"},
-    "training": {"nn"},
+    "training": {"_files", "nn"},
 }
 OPTIONAL = {
     "matplotlib",

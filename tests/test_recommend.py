@@ -359,3 +359,24 @@ def test_one_hot_codes_cannot_be_recommended_from(quick, ratings):
     pipe = make_pipeline(OneHotEncoder(sparse_output=False), quick()).fit(X[:100], y[:100])
     with pytest.raises(ValueError, match="turn 2 columns into"):
         recommend(pipe, 3)
+
+
+def test_a_context_column_without_ids_is_no_obstacle(quick, ratings):
+    X, y = ratings
+    model = quick().fit(X.assign(place=np.full(len(X), None, dtype=object)), y)
+    assert len(recommend(model, X["user"].iloc[0], n_items=3)) == 3
+
+
+def test_a_step_that_passes_through_is_no_step(quick, ratings):
+    X, y = ratings
+    model = Pipeline([("none", "passthrough"), ("enc", IdEncoder()), ("ncf", quick())]).fit(X, y)
+    alone = Pipeline([("enc", IdEncoder()), ("ncf", quick())]).fit(X, y)
+    pd.testing.assert_frame_equal(recommend(model, n_items=1), recommend(alone, n_items=1))
+
+
+def test_ids_that_one_of_two_encoders_pools_are_missing(quick, ratings):
+    X, y = ratings
+    model = Pipeline([("rare", IdEncoder(min_frequency=45)), ("enc", IdEncoder()), ("ncf", quick())]).fit(X, y)
+    ranked = recommend(model, X["user"].iloc[0], n_items=5)
+    assert ranked["item"].notna().all()
+    assert set(ranked["item"]) <= set(X["item"])

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import os
 import re
 import warnings
 import zlib
@@ -13,12 +12,12 @@ import torch
 from filelock import FileLock, Timeout
 from skorch.callbacks import Callback, EarlyStopping
 
+from sklearn_ncf._files import TEMPORARY, write_whole
 from sklearn_ncf.nn import FastDropout
 
 MAGIC = b"sklearn_ncf checkpoint 1, crc32 "
 HEADER = len(MAGIC) + 9  # with eight hexadecimal digits and the end of the line
 FINISHED = "finished.pt"
-TEMPORARY = ".tmp"
 
 
 def write_state(path: Path, state: dict) -> None:
@@ -31,22 +30,7 @@ def write_state(path: Path, state: dict) -> None:
     torch.save(state, buffer)
     content = buffer.getbuffer()
     content[:HEADER] = MAGIC + b"%08x\n" % zlib.crc32(content[HEADER:])
-    temporary = path.with_name(path.name + TEMPORARY)
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    if os.name == "posix":  # the new name, too, must outlive a power cut
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    write_whole(path, content)
 
 
 def read_state(path: Path, device: str) -> dict:

@@ -1,0 +1,312 @@
+"""to_onnx: a fitted model as one ONNX graph, raw ids in and ratings or scores out."""
+
+import contextlib
+import copy
+import io
+import logging
+import warnings
+from itertools import count
+from numbers import Integral
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from sklearn_ncf._encoder import IdEncoder
+from sklearn_ncf._files import write_whole
+from sklearn_ncf._raw_ids import RawIds
+from sklearn_ncf._regressor import NCFRegressor
+from sklearn_ncf._version import __version__
+from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, EmbeddingNN
+
+LARGEST = 2**31 - 2**20  # bytes: a protobuf message holds less than two gibibytes, and the graph itself needs a few
+INT64 = np.iinfo(np.int64)
+AXIS = "n"  # of rows
+PREFIX = "network/"  # of all names behind the tables of ids
+ML_OPSET = 2  # of the domain ai.onnx.ml: the first whose LabelEncoder takes ids of any type
+
+
+def to_onnx(model, path):
+    """Write a fitted model to an ONNX file, which takes raw ids and needs neither Python nor this library.
+
+    The tables of ids are part of the graph, and so is what is predicted for unknown and missing ids: the scores are
+    those of `predict`, up to rounding. torch's exporter turns the network into a graph, one of your own too.
+
+    Parameters
+    ----------
+    model : estimator or Pipeline
+        A fitted :class:`NCFRegressor` or :class:`NCFRanker`, a Pipeline of :class:`IdEncoder` and one of them, or a
+        fitted search over one of these.
+
+    path : str or path-like
+        File to write. It is replaced when the export has succeeded, and left alone otherwise.
+
+    Raises
+    ------
+    ImportError
+        If the packages onnx or onnxscript are missing; ``pip install "sklearn-ncf[onnx]"`` brings them.
+    NotFittedError
+        If the model is not fitted.
+    FileNotFoundError
+        If there is no such folder.
+    TypeError
+        If it is no such model.
+    ValueError
+        If the ids of a column are neither integers nor strings, an encoder has ``handle_unknown="error"``, torch cannot
+        export a network of your own, or the model takes more than two gibibytes.
+
+    See Also
+    --------
+    recommend : Ranked items from a fitted model, in Python.
+
+    Notes
+    -----
+    *Inputs*: one a column, of shape [n], named as in `fit` (``user``, ``item``, ``context_1``, ... where the columns
+    had no names). Ids that were integers in `fit`, whole floats or booleans (0 and 1) are of type int64, the others
+    strings. *Output*: ``ratings`` of an :class:`NCFRegressor`, ``scores`` of an :class:`NCFRanker`, float32 of shape
+    [n].
+
+    A missing id is ``-1`` or the empty string, unless `fit` has seen that as an id. See ``docs/serving.md``.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import numpy as np, onnxruntime, pandas as pd
+    >>> from sklearn_ncf import NCFRegressor
+    >>> from sklearn_ncf.export import to_onnx
+    >>> X = pd.DataFrame({"user": ["ann", "ann", "bob", "bob"], "year": [1979, 1942, 1979, 2021]})
+    >>> model = NCFRegressor(max_epochs=50, random_state=0).fit(X, [5, 1, 4, 5])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     to_onnx(model, os.path.join(folder, "model.onnx"))
+    ...     session = onnxruntime.InferenceSession(os.path.join(folder, "model.onnx"))
+    >>> asked = {"user": np.array(["ann", "eve"], dtype=object), "year": np.array([1979, 2021])}  # eve is new
+    >>> (ratings,) = session.run(["ratings"], asked)
+    >>> bool(np.allclose(ratings, model.predict(pd.DataFrame(asked)), rtol=1e-5))
+    True
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {str(path.parent)!r} for the file of path; make it first.")
+    _check_packages()
+    ids = RawIds(model)
+    output = "ratings" if isinstance(ids.estimator, NCFRegressor) else "scores"
+    _check_exportable(ids, output)
+    tables = _tables_model(ids)
+    scorer = _Scorer(ids.estimator)
+    _check_size(tables, scorer)
+    network = _network_model(scorer, ids.n_columns, output)
+    write_whole(path, _joined(tables, network, ids.estimator).SerializeToString())
+
+
+class _Scorer(nn.Module):
+    """A network with what `predict` does behind it: codes of each column, of shape (n,), to scores of shape (n,)."""
+
+    def __init__(self, estimator):
+        super().__init__()
+        network = copy.deepcopy(estimator.net_.module_).to("cpu")
+        self.network = network
+        self.eval()
+        if type(network) is EmbeddingNN and network.history is not None:  # one table instead of two
+            with torch.no_grad():
+                network.embedding.weight.copy_(network.vectors(torch.arange(len(network.embedding.weight))))
+            network.history = None
+        self.of_unknown = estimator.mean_rating_ if isinstance(estimator, NCFRegressor) else None
+        for column, name in ((USER, "knows_user"), (ITEM, "knows_item")):
+            codes = np.arange(-N_SPECIAL, len(estimator.encoder_.categories_[column]))
+            self.register_buffer(name, torch.from_numpy(estimator._seen.trained(column, codes)))
+
+    def forward(self, *codes):
+        """Score rows of codes."""
+        scores = self.network(torch.stack(codes, dim=1)).float()
+        if self.of_unknown is None:
+            return scores
+        known = self.knows_user[codes[USER] + N_SPECIAL] | self.knows_item[codes[ITEM] + N_SPECIAL]
+        return torch.where(known, scores, self.of_unknown)
+
+
+def _check_packages():
+    """Say what to install, before any work."""
+    try:
+        with _silence():
+            import onnx  # noqa: F401
+            import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            f'to_onnx needs the packages onnx and onnxscript ({error}): pip install "sklearn-ncf[onnx]"'
+        ) from error
+
+
+def _check_exportable(ids, output):
+    """Refuse what a graph of tables cannot do, or not under the names of `fit`."""
+    for step in ids.steps:
+        if not isinstance(step, IdEncoder):
+            raise TypeError(
+                f"{type(step).__name__} before the estimator cannot be exported; use IdEncoder, or leave the step out: "
+                "the estimator takes raw ids."
+            )
+        if step.handle_unknown == "error":
+            raise ValueError(
+                'IdEncoder(handle_unknown="error") raises an error for unknown ids, which a graph cannot do; call '
+                'set_params(handle_unknown="encode") on it first, so that they are scored.'
+            )
+    for name in ids.names:
+        if name in ("", output):
+            raise ValueError(
+                f"Column {name!r} must have another name, since the graph has an input for each column, which needs a "
+                f"name, and the output is called {output!r}; rename it and fit again."
+            )
+
+
+def _tables_model(ids):
+    """An ONNX model of the tables of ids: raw ids of each column in, their codes in the estimator out."""
+    from onnx import TensorProto, helper
+
+    first = ids.steps[0] if ids.steps else ids.estimator.encoder_
+    known = [_as_onnx(column.tolist(), name) for column, name in zip(first.categories_, ids.names, strict=True)]
+    nodes, inputs, outputs = [], [], []
+    for column, (name, table) in enumerate(zip(ids.names, _id_tables(ids, known), strict=True)):
+        keys, codes, code_of_others = table
+        text = isinstance(keys[0], str)
+        code = f"{PREFIX}code_{column}"
+        nodes.append(
+            helper.make_node(
+                "LabelEncoder",
+                [name],
+                [code],
+                domain="ai.onnx.ml",
+                values_int64s=codes,
+                default_int64=code_of_others,
+                **{"keys_strings" if text else "keys_int64s": keys},
+            )
+        )
+        type_ = TensorProto.STRING if text else TensorProto.INT64
+        inputs.append(helper.make_tensor_value_info(name, type_, [AXIS]))
+        outputs.append(helper.make_tensor_value_info(code, TensorProto.INT64, [AXIS]))
+    graph = helper.make_graph(nodes, "ids", inputs, outputs)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("ai.onnx.ml", ML_OPSET)])
+
+
+def _id_tables(ids, known):
+    """For each column its ids, the codes that the whole model gives them, and the one that it gives all others."""
+    asked = [[*column, None, _no_id_of(column)] for column in known]
+    n_rows = max(map(len, asked))
+    padded = [pd.Series(column + column[:1] * (n_rows - len(column)), dtype=object) for column in asked]
+    frame = pd.DataFrame(dict(zip(ids.names, padded, strict=True)))
+    encoded, _ = ids.encoded(frame.to_numpy(dtype=object) if ids.fit_names is None else frame)
+    tables = []
+    for j, column in enumerate(known):
+        *codes, code_of_missing, code_of_others = encoded[: len(asked[j]), j].tolist()
+        missing = "" if isinstance(column[0], str) else -1
+        if missing not in column:
+            column, codes = [*column, missing], [*codes, code_of_missing]
+        tables.append((column, codes, code_of_others))
+    return tables
+
+
+def _no_id_of(ids):
+    """Something that is none of the ids, but of their type, and no sign of a missing one."""
+    if isinstance(ids[0], str):
+        return max(ids, key=len) + "?"
+    among = set(ids)
+    return next(number for number in count() if number not in among)
+
+
+def _as_onnx(ids, name):
+    """Ids as integers of int64 or as texts, where they are either."""
+    if not ids:
+        raise ValueError(
+            f"Column {name!r} has no id of its own, missing and infrequent ones aside, so that the type of its graph "
+            "input is not known; leave the column out and fit again."
+        )
+    if all(isinstance(id_, str) for id_ in ids):
+        try:
+            "".join(ids).encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"Column {name!r} holds texts that UTF-8 cannot hold: {error}.") from error
+        return [str(id_) for id_ in ids]
+    # booleans are integers, and whole floats are the same ids: pandas reads integers with gaps as floats
+    if not all(isinstance(id_, Integral | np.bool_) or (isinstance(id_, float) and id_.is_integer()) for id_ in ids):
+        types = " and ".join(sorted({type(id_).__name__ for id_ in ids}))
+        raise ValueError(
+            f"Column {name!r} holds ids of type {types}, but a graph takes integers or strings, one type a column. "
+            "Convert the column with .astype(int) or .astype(str), and fit again."
+        )
+    numbers = [int(id_) for id_ in ids]
+    if min(numbers) < INT64.min or max(numbers) > INT64.max:
+        raise ValueError(
+            f"Column {name!r} holds integers that int64 cannot hold. Convert it with .astype(str), and fit again."
+        )
+    return numbers
+
+
+def _check_size(tables, scorer):
+    """Refuse what no file can hold, before torch takes its time over it."""
+    size = tables.ByteSize() + sum(tensor.nbytes for tensor in scorer.state_dict().values())
+    if size > LARGEST:
+        raise ValueError(
+            f"The model takes {size} bytes, more than the {LARGEST} that an ONNX file holds. Fit again with a smaller "
+            "embedding_dim, or behind IdEncoder(min_frequency=...), which leaves infrequent ids without a vector."
+        )
+
+
+def _network_model(scorer, n_columns, output):
+    """An ONNX model of the network, with an input of codes for each column."""
+    # Two rows, since torch takes an axis of length 0 or 1 for a constant, and a tensor each: of one it makes one input.
+    codes = tuple(torch.zeros(2, dtype=torch.int64) for _ in range(n_columns))
+    axis = {0: torch.export.Dim(AXIS)}
+    try:
+        with _silence():
+            from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+
+            program = torch.onnx.export(
+                scorer,
+                codes,
+                dynamo=True,
+                input_names=[f"code_{column}" for column in range(n_columns)],
+                output_names=[output],
+                dynamic_shapes=((axis,) * n_columns,),
+                verbose=False,
+            )
+            ClearMetadataAndDocStringPass()(program.model)  # lines of code, and in which files they stand
+            return program.model_proto
+    except torch.onnx.errors.OnnxExporterError as error:
+        raise ValueError(
+            f"The network {type(scorer.network).__name__} cannot be exported: torch.onnx.export finds no graph for it "
+            "that holds for all codes. A forward that branches on values is the usual cause; see the error above."
+        ) from error
+
+
+def _joined(tables, network, estimator):
+    """One checked model of the tables of ids and the network behind them."""
+    import onnx
+
+    onnx.compose.add_prefix(network, PREFIX, rename_outputs=False, inplace=True)  # columns may have any name
+    codes = [code.name for code in network.graph.input]
+    tables.ir_version = network.ir_version
+    model = onnx.compose.merge_models(
+        tables,
+        network,
+        [(code, code) for code in codes],
+        name="sklearn_ncf",
+        producer_name="sklearn-ncf",
+        producer_version=__version__,
+    )
+    onnx.helper.set_model_props(model, {"sklearn_ncf": __version__, "estimator": type(estimator).__name__})
+    onnx.checker.check_model(model, full_check=True)
+    return model
+
+
+@contextlib.contextmanager
+def _silence():
+    """Keep what torch's exporter warns, logs and prints of its inner workings from the caller, who cannot act on it."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
