@@ -87,7 +87,6 @@ PAPER = {
     "hidden_layer_sizes": (32, 16),
     "dropout": 0.0,
     "use_bias": False,
-    "use_history": False,
     "optimizer": "adam",
     "weight_decay": 0.0,
     "learning_rate": 0.001,
@@ -95,7 +94,6 @@ PAPER = {
     "batch_size": 256,
     "max_epochs": 15,
 }
-BEST = {"embedding_dim": 128}
 MODELS = {
     "popularity": Popularity,
     "PureSVD, rank 32": lambda: PureSVD(32),
@@ -103,8 +101,10 @@ MODELS = {
     "`implicit` ALS": lambda: Implicit("ALS", factors=128, regularization=30.0, alpha=2.0, iterations=15),
     "NeuMF near the paper's settings": lambda: Ours("neumf", **PAPER),
     '`NCFRanker("neumf", loss="bce", embedding_dropout=0.5)`': lambda: Ours("neumf", loss="bce", embedding_dropout=0.5),
+    "`NCFRanker(use_history=True)`": lambda: Ours(use_history=True),
     "`NCFRanker()`": Ours,
-    "`NCFRanker(embedding_dim=128)`": lambda: Ours(**BEST),
+    "`NCFRanker(embedding_dim=128)`": lambda: Ours(embedding_dim=128),
+    "`NCFRanker(embedding_dim=192)`": lambda: Ours(embedding_dim=192),
 }
 GRID = {
     "PureSVD": (PureSVD, {"rank": [16, 32, 64]}),
@@ -116,7 +116,8 @@ GRID = {
         lambda **params: Implicit("BPR", factors=64, **params),
         {"learning_rate": [0.02, 0.05], "regularization": [0.01, 0.03], "iterations": [100, 200]},
     ),
-    "NCFRanker": (Ours, {"embedding_dim": [64, 128], "use_history": [True, False]}),
+    "NCFRanker": (Ours, {"embedding_dim": [64, 128, 192], "use_history": [False]}),
+    "NCFRanker with histories": (Ours, {"use_history": [True]}),
 }
 
 

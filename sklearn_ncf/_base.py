@@ -184,15 +184,17 @@ class BaseNCF(BaseEstimator):
         has_validation=False,
         validation_score=None,
         checkpoints=None,
+        grows=False,
     ):
         """A net to train on `n_rows` rows, with all that the parameters ask for."""
         if isinstance(self.architecture, str):
             width = self.embedding_dim * (2 if self.architecture == "neumf" else 1)
             check_memory(sum(n_ids), width, use_history=self.use_history, device=device)
+        optimizer = self._optimizer(len(n_ids), grows=grows)
         callbacks = build_callbacks(
             user_callbacks=self.callbacks,
-            optimizer=self.optimizer,
-            schedule=schedule,
+            optimizer=optimizer,
+            schedule="constant" if optimizer == "als" else schedule,
             learning_rate=learning_rate,
             n_batches=-(-n_rows // batch_size),
             max_epochs=max_epochs,
@@ -207,7 +209,7 @@ class BaseNCF(BaseEstimator):
             loss=self.loss,
             loss_scale=output["output_scale"],
             ranks=self._ranks,
-            optimizer=self.optimizer,
+            optimizer=optimizer,
             learning_rate=learning_rate,
             weight_decay=weight_decay,
             n_ratings=n_ratings or n_rows,
@@ -281,6 +283,10 @@ class BaseNCF(BaseEstimator):
 
     def _score_unknown(self, scores, knows_user, knows_item):
         """Overwrite scores of pairs of which nothing is known."""
+
+    def _optimizer(self, n_columns, *, grows):
+        """The parameter `optimizer`, or what it stands for; it `grows` where few rows are learnt beside many."""
+        return self.optimizer
 
     def _sampler(self, seen, device, further_pairs=None):
         """What draws negatives that are neither among the pairs seen nor the further ones; None for ratings."""

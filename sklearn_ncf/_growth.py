@@ -51,6 +51,7 @@ def grow(estimator, X, y, sample_weight):
             learning_rate=estimator.learning_rate,
             weight_decay=None,
             device=device,
+            grows=True,
         )
         net.module_.take_part(whole.module_, as_tensors(ids, device))
         net.penalty_ = Anchor(net.module_, as_tensors(n_before, device), as_tensors(n_now, device))

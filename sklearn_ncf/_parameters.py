@@ -17,7 +17,7 @@ SHARED_CONSTRAINTS = {
     "embedding_dropout": [Interval(Real, 0, 1, closed="left")],
     "use_bias": ["boolean"],
     "use_history": ["boolean"],
-    "optimizer": [StrOptions(set(OPTIMIZERS)), type],
+    "optimizer": [StrOptions(set(OPTIMIZERS) - {"als"}), type],
     "learning_rate": [Interval(Real, 0, None, closed="neither")],
     "learning_rate_schedule": [StrOptions(set(SCHEDULES))],
     "weight_decay": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],

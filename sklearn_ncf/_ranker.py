@@ -4,14 +4,14 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from sklearn.utils.validation import _num_samples
 
 from sklearn_ncf._base import BaseNCF
 from sklearn_ncf._ranking import METRICS, values_of_queries
 from sklearn_ncf._ratings import check_weight
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
-from sklearn_ncf.training import RANKING_LOSSES, NegativeSampler
+from sklearn_ncf.training import OPTIMIZERS, RANKING_LOSSES, NegativeSampler
 
 AUTO_NEGATIVES = {"gmf": 1024}  # shared by a batch, where they cost one product of two matrices,
 LAYERED_NEGATIVES = 16  # and where each of them costs a pass through layers
@@ -48,13 +48,13 @@ class NCFRanker(BaseNCF):
     use_bias : bool, default=True
         Whether every id has a bias beside its vector: an item's popularity.
 
-    use_history : bool, default=True
+    use_history : bool, default=False
         Whether a user's vector is joined by vectors of the items of `fit`, and an item's by those of its users (as in
         SVD++, Koren 2008, and FISM, Kabbur et al. 2013). Ignored by a network of your own.
 
     loss : {"squared_error", "softmax", "bce", "bpr"}, default="squared_error"
         What training minimises for a positive and its negatives. ``"squared_error"`` draws positives to one, with the
-        weight 3, and all items that the user has not had to zero, with the weight 1 (the objective of Hu et al. 2008);
+        weight 3, and all items that the user has not had to zero, with the weight 1 (Hu et al. 2008);
         ``"softmax"`` is the negative log of the positive's share in a softmax over the list (sampled softmax, Bengio
         and Senecal 2008); ``"bce"`` is binary cross-entropy (He et al., equation 7), ``"bpr"`` the pairwise loss of
         Bayesian personalised ranking (Rendle et al. 2009), both summed over negatives.
@@ -64,9 +64,19 @@ class NCFRanker(BaseNCF):
         whole batch, and those that a user has had are left out for that user; ``"auto"`` is then 1024 with ``"gmf"``,
         else 16. With the other losses each positive has its own, and it is 4.
 
-    optimizer, learning_rate, learning_rate_schedule, weight_decay, batch_size, max_epochs
-        As in :class:`NCFRegressor`, but that the L2 penalty of ``weight_decay="auto"`` is 60 / `n` with
-        ``"squared_error"`` and 0.5 / `n` with other losses, for biases too; `n` is the number of positives.
+    optimizer : {"auto", "als", "adamw", "rowwise_adamw", "adam"} or torch.optim.Optimizer class, default="auto"
+        ``"als"``, alternating least squares, minimises ``"squared_error"`` for ``"gmf"`` without histories and context
+        exactly, in a small part of the time of steps along gradients; an epoch solves for all users, then for all
+        items. There are no negatives to draw then, and no biases: popularity is in the vectors. ``"auto"`` is ``"als"``
+        where it can be, else as in :class:`NCFRegressor`.
+
+    weight_decay : float or "auto", default="auto"
+        As in :class:`NCFRegressor`, but that the L2 penalty of ``"auto"`` with Adam is 60 / `n` with
+        ``"squared_error"`` and 0.5 / `n` with other losses, for biases too; `n` is the number of positives. With
+        ``"als"`` it grows with the square root of an id's number of pairs.
+
+    learning_rate, learning_rate_schedule, batch_size, max_epochs
+        As in :class:`NCFRegressor`; ``"als"`` has neither a learning rate nor batches.
 
     early_stopping : bool, default=False
         Whether to stop when the validation part has not got better for `patience` epochs. The validation part is
@@ -133,6 +143,9 @@ class NCFRanker(BaseNCF):
 
     Y. Hu, Y. Koren, C. Volinsky (2008). "Collaborative Filtering for Implicit Feedback Datasets", ICDM.
 
+    S. Rendle, W. Krichene, L. Zhang, Y. Koren (2022). "Revisiting the Performance of iALS on Item Recommendation
+    Benchmarks", RecSys.
+
     Y. Bengio, J.-S. Senecal (2008). "Adaptive Importance Sampling to Accelerate Training of a Neural Probabilistic
     Language Model", IEEE Transactions on Neural Networks 19(4).
 
@@ -152,6 +165,7 @@ class NCFRanker(BaseNCF):
     _parameter_constraints = {
         **BaseNCF._parameter_constraints,
         "loss": [StrOptions(set(RANKING_LOSSES))],
+        "optimizer": [StrOptions(set(OPTIMIZERS)), type],
         "n_negatives": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "scoring": [StrOptions({"loss", *METRICS})],
     }
@@ -165,7 +179,7 @@ class NCFRanker(BaseNCF):
         dropout=0.3,
         embedding_dropout=0.0,
         use_bias=True,
-        use_history=True,
+        use_history=False,
         loss="squared_error",
         n_negatives="auto",
         optimizer="auto",
@@ -296,6 +310,25 @@ class NCFRanker(BaseNCF):
 
     def _output_params(self, y, sample_weight, *, goes_on):
         return {"output_range": None, "output_center": 0.0, "output_scale": 1.0}
+
+    def _optimizer(self, n_columns, *, grows):
+        can_be_solved = (
+            self.architecture == "gmf" and self.loss == "squared_error" and not self.use_history and n_columns == 2
+        )
+        if self.optimizer == "als" and not can_be_solved:
+            raise InvalidParameterError(
+                "The 'optimizer' parameter of NCFRanker must not be 'als' but with architecture='gmf', "
+                "loss='squared_error', use_history=False and two columns; use 'auto'."
+            )
+        if self.optimizer not in ("auto", "als") or not can_be_solved:
+            return self.optimizer
+        return "auto" if grows else "als"
+
+    def _module_and_params(self, n_ids, output):
+        module, params = super()._module_and_params(n_ids, output)
+        if self._optimizer(len(n_ids), grows=False) == "als":
+            params["use_bias"] = False
+        return module, params
 
     def _sampler(self, seen, device, further_pairs=None):
         shares = self.loss in ("squared_error", "softmax")

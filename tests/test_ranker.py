@@ -34,7 +34,7 @@ def finds_the_kind(model, users=(3, 4, 8, 11)):
 def test_tastes_are_learnt(loss, architecture):
     X = tastes()
     [(train, test)] = LeaveLastOut().split(X)
-    model = ranker(loss=loss, architecture=architecture).fit(X.iloc[train])
+    model = ranker(loss=loss, architecture=architecture, use_history=architecture == "neumf").fit(X.iloc[train])
     assert model.history_["train_loss"].iloc[-1] < model.history_["train_loss"].iloc[0]
     by_chance = 10 / 40
     assert RankingScorer("hit_rate", k=10)(model, X.iloc[test]) > 1.5 * by_chance
@@ -50,9 +50,9 @@ def test_a_multilayer_perceptron_learns_what_is_popular(loss):
     assert (found["item"] < 10).mean() > 0.8
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "rowwise_adamw"])
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rowwise_adamw"])
 def test_other_optimizers_learn_too(optimizer):
-    assert finds_the_kind(ranker(optimizer=optimizer, max_epochs=15).fit(tastes())) > 0.8
+    assert finds_the_kind(ranker(optimizer=optimizer, use_history=True, max_epochs=15).fit(tastes())) > 0.8
 
 
 def test_a_network_of_ones_own_ranks():
@@ -116,7 +116,7 @@ def test_early_stopping_keeps_the_best_epoch(scoring, given):
 
 def test_a_validation_loss_has_the_same_negatives_every_time():
     X = tastes()
-    model = ranker(learning_rate=1e-12, weight_decay=0, max_epochs=3, use_history=False).fit(X[200:], X_val=X[:200])
+    model = ranker(optimizer="adam", learning_rate=1e-12, weight_decay=0, max_epochs=3).fit(X[200:], X_val=X[:200])
     assert model.history_["valid_loss"].nunique() == 1
     assert model.history_["train_loss"].nunique() == 3
 

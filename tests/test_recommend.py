@@ -322,7 +322,7 @@ def test_items_of_one_kind_are_similar():
         (lambda m, X: recommend(m, X[["item"]]), ValueError, "users, as a table, must have the columns .*'user'"),
         (lambda m, X: recommend(NCFRegressor(), 3), NotFittedError, "not fitted yet"),
         (lambda m, X: similar_items(Pipeline([("n", NCFRegressor())]), 3), NotFittedError, "not fitted yet"),
-        (lambda m, X: recommend(Ridge(), 3), TypeError, "is a fitted estimator of sklearn_ncf, .*; got Ridge"),
+        (lambda m, X: recommend(Ridge(), 3), TypeError, "must be a fitted estimator of sklearn_ncf, .*; got Ridge"),
         (
             lambda m, X: recommend(Pipeline([("bad", NoInverse()), ("ncf", m)]), 3),
             TypeError,

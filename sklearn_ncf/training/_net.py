@@ -9,6 +9,7 @@ from skorch.helper import predefined_split
 from torch import Tensor, nn
 
 from sklearn_ncf.nn import ITEM, EmbeddingNN, History, score_lists
+from sklearn_ncf.training._als import AlternatingLeastSquares
 from sklearn_ncf.training._batches import Batch, BatchIterator, Ratings
 from sklearn_ncf.training._callbacks import BEST_EPOCH
 from sklearn_ncf.training._checkpoints import Checkpoints, has_stopped, restore_training
@@ -60,7 +61,11 @@ class NCFNet(NeuralNet):
         """As skorch's, but batches are written down one by one only where a callback watches them."""
         if iterator is None:
             return
-        if any(_watches_batches(callback) for _, callback in self.callbacks_):
+        if training and isinstance(self.optimizer_, AlternatingLeastSquares):
+            self._set_training(True)
+            loss = self.optimizer_.sweep(self.module_, iterator.dataset)
+            self._record_epoch(prefix, loss, n_rows=len(iterator.dataset), n_batches=1)
+        elif any(_watches_batches(callback) for _, callback in self.callbacks_):
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
         else:
             self._run_unwatched(iterator, training, prefix)
@@ -111,10 +116,14 @@ class NCFNet(NeuralNet):
                 sizes.append(len(batch[0]))
         sizes = torch.tensor(sizes, dtype=torch.float64)
         mean = torch.stack(losses).cpu().double() @ sizes / sizes.sum()
+        self._record_epoch(prefix, mean.item(), n_rows=int(sizes.sum()), n_batches=len(sizes))
+
+    def _record_epoch(self, prefix: str, loss: float, *, n_rows: int, n_batches: int) -> None:
+        """Write down an epoch as one batch."""
         self.history.new_batch()
-        self.history.record_batch(prefix + "_loss", self.criterion_.in_rating_units(mean.item()))
-        self.history.record_batch(prefix + "_batch_size", int(sizes.sum()))
-        self.history.record(prefix + "_batch_count", len(sizes))
+        self.history.record_batch(prefix + "_loss", self.criterion_.in_rating_units(loss))
+        self.history.record_batch(prefix + "_batch_size", n_rows)
+        self.history.record(prefix + "_batch_count", n_batches)
 
     def _forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         codes, ratings = batch

@@ -4,6 +4,7 @@ import inspect
 
 import torch
 
+from sklearn_ncf.training._als import AlternatingLeastSquares
 from sklearn_ncf.training._rowwise import RowwiseAdamW
 
 OPTIMIZERS = {
@@ -11,6 +12,7 @@ OPTIMIZERS = {
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
     "rowwise_adamw": RowwiseAdamW,
+    "als": AlternatingLeastSquares,
 }
 L2 = 15.0  # weight_decay="auto" of Adam: the penalty's factor where losses are summed; for their mean it is 15 / n
 BIAS_L2 = 6.0  # the same for biases, which a few ratings already say something about

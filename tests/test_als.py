@@ -1,0 +1,127 @@
+"""Alternating least squares solves what it says, for pairs with weights and repetitions."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from sklearn_ncf import NCFRanker, recommend
+from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
+from sklearn_ncf.training._als import L2, AlternatingLeastSquares
+from sklearn_ncf.training._losses import POSITIVE_WEIGHT
+
+
+def clicks(n_users=30, n_items=20, n_rows=200, seed=0):
+    """Rows of which some are repeated, with weights of mean one."""
+    rng = np.random.RandomState(seed)
+    X = np.stack([rng.randint(n_users, size=n_rows), rng.randint(n_items, size=n_rows)], axis=1)
+    weight = rng.uniform(0.5, 2, size=n_rows)
+    return X, weight / weight.mean()
+
+
+def objective(users, items, X, weight, weight_decay=None):
+    """The loss of all pairs and the penalty, written out."""
+    confidence = torch.zeros(len(users), len(items), dtype=torch.float64)
+    confidence.index_put_(tuple(torch.from_numpy(X.T)), torch.from_numpy(POSITIVE_WEIGHT * weight), accumulate=True)
+    scores = users @ items.T
+    positive = confidence > 0
+    loss = (confidence * (1 - scores).square()).sum() + scores[~positive].square().sum()
+    penalty = 0
+    for vectors, weights in ((users, confidence.sum(1)), (items, confidence.sum(0))):
+        if weight_decay is None:
+            strength = L2 * (weights + (len(items) if vectors is users else len(users))).sqrt()
+        else:
+            strength = torch.full_like(weights, weight_decay * len(X) / 2)
+        penalty = penalty + (strength * vectors.square().sum(1)).sum()
+    return loss, penalty
+
+
+@pytest.mark.parametrize("weight_decay", ["auto", 0.05])
+def test_no_vector_can_be_moved_for_the_better(weight_decay):
+    X, weight = clicks()
+    model = NCFRanker(embedding_dim=4, max_epochs=300, weight_decay=weight_decay, random_state=0, device="cpu")
+    model.fit(X, sample_weight=weight)
+    assert isinstance(model.net_.optimizer_, AlternatingLeastSquares)
+    users, items = (
+        torch.tensor(vectors, dtype=torch.float64, requires_grad=True)
+        for vectors in (model.user_embeddings_, model.item_embeddings_)
+    )
+    codes = model.encoder_.transform(X)
+    decay = None if weight_decay == "auto" else weight_decay
+    loss, penalty = objective(users, items, codes, weight, decay)
+    (loss + penalty).backward()
+    assert users.abs().max() > 0.1
+    assert users.grad.abs().max() < 1e-3
+    assert items.grad.abs().max() < 1e-3
+    assert model.history_["train_loss"].iloc[-1] == pytest.approx(loss.item() / len(X), rel=1e-4)
+
+
+def test_each_sweep_lowers_the_objective():
+    X, weight = clicks()
+    values = []
+    for max_epochs in range(1, 8):
+        model = NCFRanker(embedding_dim=4, max_epochs=max_epochs, random_state=0, device="cpu")
+        model.fit(X, sample_weight=weight)
+        vectors = (torch.from_numpy(v).double() for v in (model.user_embeddings_, model.item_embeddings_))
+        values.append(sum(objective(*vectors, model.encoder_.transform(X), weight)).item())
+    assert (np.diff(values) < 0).all()
+
+
+def test_repeated_rows_are_weights():
+    X, _ = clicks()
+    pairs, counts = np.unique(X, axis=0, return_counts=True)
+    settings = {"embedding_dim": 4, "random_state": 0, "device": "cpu"}
+    repeated = NCFRanker(**settings).fit(X).predict(pairs)
+    weighted = NCFRanker(**settings).fit(pairs, sample_weight=counts * len(pairs) / len(X))
+    assert np.corrcoef(repeated, weighted.predict(pairs))[0, 1] > 0.9  # weights are of mean one, repetitions are not
+    doubled = NCFRanker(**settings).fit(np.concatenate([pairs, pairs])).predict(pairs)
+    assert doubled.mean() > weighted.predict(pairs).mean()
+
+
+def test_many_at_once_or_few_make_no_difference(monkeypatch):
+    X, _ = clicks(n_rows=400)
+    settings = {"embedding_dim": 4, "random_state": 0, "device": "cpu"}
+    expected = NCFRanker(**settings).fit(X).predict(X)
+    for numbers in (1, 70, 500):
+        monkeypatch.setattr("sklearn_ncf.training._als.NUMBERS_AT_ONCE", numbers)
+        np.testing.assert_allclose(NCFRanker(**settings).fit(X).predict(X), expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "params", [{"architecture": "neumf"}, {"loss": "bce"}, {"use_history": True}, {"use_history": False, "context": 1}]
+)
+def test_what_cannot_be_solved_is_refused_or_trained_in_steps(params):
+    X, _ = clicks()
+    context = params.pop("context", 0)
+    X = np.column_stack([X, *[X[:, 0] % 2] * context])
+    settings = {"embedding_dim": 4, "max_epochs": 2, "device": "cpu", **params}
+    with pytest.raises(ValueError, match="'optimizer' parameter of NCFRanker must not be 'als' but with"):
+        NCFRanker(optimizer="als", **settings).fit(X)
+    assert not isinstance(NCFRanker(**settings).fit(X).net_.optimizer_, AlternatingLeastSquares)
+
+
+def test_it_goes_on_grows_and_knows_strangers():
+    X, _ = clicks()
+    model = NCFRanker(embedding_dim=4, max_epochs=5, warm_start=True, random_state=0, device="cpu").fit(X)
+    again = NCFRanker(embedding_dim=4, max_epochs=10, random_state=0, device="cpu").fit(X)
+    np.testing.assert_allclose(model.fit(X).predict(X), again.predict(X), atol=1e-5)
+    others = X[X[:, 1] > 2]
+    before = model.predict(others)
+    model.partial_fit([[99, 1], [99, 2]])
+    np.testing.assert_array_equal(model.predict(others), before)
+    with pytest.warns(UserWarning, match="were not seen in fit"):
+        found = recommend(model, 12345, n_items=3)
+    counts = pd.Series(X[:, 1]).value_counts()
+    assert counts[found["item"]].mean() > counts.mean()
+
+
+def test_tables_of_special_codes_stay_the_means():
+    X, _ = clicks()
+    model = NCFRanker(embedding_dim=4, max_epochs=3, random_state=0, device="cpu").fit(X)
+    module = model.net_.module_
+    for column in (USER, ITEM):
+        rows = module.column_rows(column)
+        counts = torch.bincount(torch.from_numpy(model.encoder_.transform(X)[:, column])).double()
+        mean = (counts / counts.sum()) @ module.embedding.weight[rows].double()
+        unknown = module.embedding.weight[rows.start - N_SPECIAL : rows.start].double()
+        torch.testing.assert_close(unknown, mean.expand(2, -1), atol=1e-5, rtol=1e-4)
