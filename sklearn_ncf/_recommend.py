@@ -6,6 +6,7 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 from sklearn.utils._param_validation import Interval, validate_params
+from tqdm.auto import tqdm
 
 from sklearn_ncf._ranking import SCORES_AT_ONCE, best_columns
 from sklearn_ncf._raw_ids import RawIds, as_series
@@ -13,10 +14,10 @@ from sklearn_ncf.nn import ITEM, USER
 
 
 @validate_params(
-    {"n_items": [Interval(Integral, 1, None, closed="left")], "exclude_seen": ["boolean"]},
+    {"n_items": [Interval(Integral, 1, None, closed="left")], "exclude_seen": ["boolean"], "verbose": ["verbose"]},
     prefer_skip_nested_validation=True,
 )
-def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True):
+def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, verbose=0):
     """Recommend the items with the highest scores.
 
     Every user is scored with every candidate item as `predict` does, a block of users at a time: memory stays bounded
@@ -42,6 +43,9 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True):
 
     exclude_seen : bool, default=True
         Whether to leave out what a user has rated in `fit` or `partial_fit`. `X_val` does not count as seen.
+
+    verbose : int, default=0
+        1 shows a progress bar over users.
 
     Returns
     -------
@@ -91,7 +95,7 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True):
             scores[ids.estimator._seen.among(ids.somebody(block[:, USER]), item_codes)] = -np.inf
         return scores
 
-    rows, columns, ranks, scores = _lists(score_unseen, codes, len(item_codes), n_items, "users")
+    rows, columns, ranks, scores = _lists(score_unseen, codes, len(item_codes), n_items, "users", verbose)
     queries = {name: raw.take(rows) for name, raw in queries.items()}
     return _as_frame(queries, ids.names[ITEM], candidates.take(columns), ranks, scores)
 
@@ -169,14 +173,16 @@ def similar_items(model, items, n_items=10):
     return _as_frame({item: asked.take(rows)}, f"similar_{item}", candidates.take(columns), ranks, scores)
 
 
-def _lists(score, queries, n_candidates, n_items, of):
+def _lists(score, queries, n_candidates, n_items, of, verbose=0):
     """Rows, columns, ranks and scores of the best candidates of each query, a block of queries at a time."""
     rows_at_once = max(1, SCORES_AT_ONCE // max(1, n_candidates))
     lists = []
-    for start in range(0, len(queries), rows_at_once):
-        scores = score(queries[start : start + rows_at_once])
-        rows, columns, ranks = best_columns(scores, n_items)
-        lists.append((rows + start, columns, ranks, scores[rows, columns]))
+    with tqdm(total=len(queries), unit=f" {of}", desc="recommend", disable=not verbose) as bar:
+        for start in range(0, len(queries), rows_at_once):
+            scores = score(queries[start : start + rows_at_once])
+            rows, columns, ranks = best_columns(scores, n_items)
+            lists.append((rows + start, columns, ranks, scores[rows, columns]))
+            bar.update(len(scores))
     rows, columns, ranks, scores = map(np.concatenate, zip(*lists, strict=True))
     lengths = np.bincount(rows, minlength=len(queries))
     short = lengths < n_items

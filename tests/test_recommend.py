@@ -1,5 +1,6 @@
 """Lists of recommended and of similar items: their content, laws and errors."""
 
+import re
 import warnings
 from datetime import datetime, timedelta
 
@@ -380,3 +381,14 @@ def test_ids_that_one_of_two_encoders_pools_are_missing(quick, ratings):
     ranked = recommend(model, X["user"].iloc[0], n_items=5)
     assert ranked["item"].notna().all()
     assert set(ranked["item"]) <= set(X["item"])
+
+
+def test_progress_is_shown_where_it_is_asked_for(quick, ratings, capsys):
+    X, y = ratings
+    model = quick().fit(X, y)
+    recommend(model, n_items=1)
+    assert capsys.readouterr() == ("", "")
+    recommend(model, n_items=1, verbose=1)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.search(r"recommend: 100%.*60/60.*users", err)
