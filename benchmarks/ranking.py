@@ -138,7 +138,12 @@ def paper(model):
 def sampling():
     """What drawing negatives takes of an epoch, on ML-1M."""
     X, _ = load("ml1m")
-    for params in ({"loss": "bce"}, {}, {"architecture": "neumf", "loss": "bce"}):
+    for params in (
+        {"loss": "bce"},
+        {"loss": "softmax"},
+        {"use_history": True},
+        {"architecture": "neumf", "loss": "bce"},
+    ):
         model = NCFRanker(max_epochs=2, random_state=0, device="cpu", **params).fit(X)
         epoch = model.history_["duration"].min()
         codes = torch.from_numpy(model.encoder_.transform(X))

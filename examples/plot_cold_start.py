@@ -1,0 +1,85 @@
+"""
+Cold start
+==========
+
+How well is somebody predicted of whom nothing is known, and how fast does that get better with each rating? Beside the
+model stand biases alone: a ridge regression on one-hot ids, which knows how generous a user and how liked a film is,
+and no tastes.
+"""
+
+# %%
+# Real ratings. A hundred users who rated at least forty films are put aside as newcomers.
+import copy
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import Ridge
+from sklearn.metrics import root_mean_squared_error
+from sklearn.model_selection import GroupShuffleSplit
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+from sklearn_ncf import NCFRegressor
+from sklearn_ncf.datasets import load_movielens
+
+warnings.filterwarnings("ignore", message=".*were not seen in fit")  # that is what this page is about
+X, y = load_movielens(return_X_y=True)
+counts = X["user"].value_counts()
+newcomers = np.random.RandomState(0).choice(np.sort(counts.index[counts >= 40]), 100, replace=False)
+new = X["user"].isin(newcomers)
+
+
+def biases():
+    return make_pipeline(OneHotEncoder(handle_unknown="ignore"), Ridge(alpha=5))
+
+
+# %%
+# Each newcomer's ratings in random order: the first ones are told to the model one after the other, those behind the
+# twentieth are to be predicted. `partial_fit` learns the newcomers from their few rows, while all else stays; the
+# biases are fitted afresh.
+order = X[new].sample(frac=1, random_state=0).groupby("user").cumcount()
+test = order.index[order >= 20]
+model = NCFRegressor(random_state=0).fit(X[~new], y[~new])
+errors = {"NCFRegressor": [], "biases alone": []}
+known = [0, 1, 2, 5, 10, 20]
+for n_known in known:
+    told = order.index[order < n_known]
+    grown = copy.deepcopy(model)
+    if n_known:
+        grown.partial_fit(X.loc[told], y[told])
+    rows = X.index[~new].union(told)
+    baseline = biases().fit(X.loc[rows], y[rows])
+    for name, fitted in (("NCFRegressor", grown), ("biases alone", baseline)):
+        errors[name].append(root_mean_squared_error(y[test], fitted.predict(X.loc[test])))
+table = pd.DataFrame(errors, index=pd.Index(known, name="ratings known"))
+table.round(4)
+
+# %%
+# Users who are new, films that are new: a fifth of either is held out whole.
+held_out = {}
+for column in ("user", "item"):
+    [(train, rest)] = GroupShuffleSplit(1, test_size=0.2, random_state=0).split(X, groups=X[column])
+    held_out[f"new {column}s"] = {
+        name: root_mean_squared_error(y[rest], fitted.fit(X.iloc[train], y[train]).predict(X.iloc[rest]))
+        for name, fitted in (("NCFRegressor", NCFRegressor(random_state=0)), ("biases alone", biases()))
+    }
+held_out = pd.DataFrame(held_out).T
+held_out.round(4)
+
+# %%
+# Of ids that are not known at all, the model says more than biases. A single rating misleads it: its taste is taken for
+# the user's, where biases learn no more than how generous the user is. Behind some ten ratings, tastes pay.
+figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", width_ratios=[3, 2])
+for name, style in (("NCFRegressor", "o-"), ("biases alone", "s--")):
+    left.plot(range(len(known)), table[name], style, label=name)
+    right.plot(held_out[name], held_out.index, style[0], markersize=10)
+left.set_xticks(range(len(known)), known)
+left.set(xlabel="ratings known of a new user", ylabel="RMSE of the others", title="From nothing to twenty ratings")
+left.grid(alpha=0.4)
+left.legend()
+right.set(xlabel="RMSE", title="Held out whole")
+right.margins(0.3, 0.5)
+right.grid(axis="x", alpha=0.4)
+plt.show()

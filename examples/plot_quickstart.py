@@ -1,0 +1,62 @@
+"""
+From ratings to recommendations
+===============================
+
+A table of users, films and ratings; a model; how good it is; what it recommends.
+"""
+
+# %%
+# 100,004 real ratings, a fifth of them held out.
+from textwrap import shorten
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.metrics import root_mean_squared_error
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import Pipeline
+
+from sklearn_ncf import IdEncoder, NCFRegressor, recommend, similar_items
+from sklearn_ncf.datasets import load_movielens
+
+movielens = load_movielens()
+X, y = movielens.data, movielens.target
+X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_state=0)
+X.head()
+
+# %%
+# Fit and predict, as with any regressor. The encoder in front is not needed, since the estimator takes raw ids itself;
+# in a Pipeline it is where infrequent ids can be pooled.
+pipe = Pipeline([("enc", IdEncoder()), ("ncf", NCFRegressor(random_state=0))])
+pipe.fit(X_train, y_train)
+
+# %%
+# The error on the held-out ratings, in stars, beside that of the mean rating.
+predicted = pipe.predict(X_test)
+print(f"RMSE of the mean rating: {root_mean_squared_error(y_test, np.full(len(y_test), y_train.mean())):.3f}")
+print(f"RMSE of the model:       {root_mean_squared_error(y_test, predicted):.3f}")
+
+# %%
+# Ten films for somebody, who has not rated them. Raw ids come back, which other tables can be joined with.
+films = recommend(pipe, users=15, n_items=10).merge(movielens.item_frame, on="item")
+films[["rank", "title", "year", "score"]]
+
+# %%
+# The films most like Toy Story.
+similar = similar_items(pipe, 1, n_items=5).merge(movielens.item_frame, left_on="similar_item", right_on="item")
+similar[["rank", "title", "year", "score"]]
+
+# %%
+# What is predicted where users gave half a star, one star, ... five; and the list of ten.
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+stars = np.unique(y)
+parts = left.violinplot([predicted[y_test == star] for star in stars], stars, widths=0.45, showmedians=True)
+for body in parts["bodies"]:
+    body.set(facecolor="tab:blue", alpha=0.6)
+left.plot([0.5, 5], [0.5, 5], ":", color="gray")
+left.set(xlabel="rating given", ylabel="rating predicted", title="Held-out ratings")
+right.hlines(films["rank"], pipe["ncf"].mean_rating_, films["score"], color="tab:orange", linewidth=2)
+right.plot(films["score"], films["rank"], "o", color="tab:orange", markersize=8)
+right.set_yticks(films["rank"], [shorten(title, 34, placeholder="…") for title in films["title"]])
+right.invert_yaxis()
+right.set(xlabel="rating predicted, from the mean rating on", title="Ten films for user 15")
+plt.show()
