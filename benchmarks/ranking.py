@@ -195,6 +195,7 @@ def main():
     parser.add_argument(
         "--only", nargs="+", choices=["paper", "full", "sampling"], default=["paper", "full", "sampling"]
     )
+    parser.add_argument("--models", nargs="+", default=[""], help="parts of the names of the models to run")
     parser.add_argument("--tune", action="store_true")
     arguments = parser.parse_args()
     if arguments.tune:
@@ -203,6 +204,8 @@ def main():
         if name in arguments.only:
             print(f"\n{name}\n| | {names} | fit s |\n|---|---|---|---|", flush=True)
             for title, make in MODELS.items():
+                if not any(part in title for part in arguments.models):
+                    continue
                 taken, *values = paper(make()) if name == "paper" else full(make(), in_time_order())
                 print(f"| {title} | {' | '.join(f'{value:.4f}' for value in values)} | {taken:.1f} |", flush=True)
     if "sampling" in arguments.only:
