@@ -344,6 +344,7 @@ class NCFRanker(BaseNCF):
     def _validation_score(self, seen, codes):
         if self.scoring == "loss":
             return None
+        seen = seen.without_held_out()  # those are to be found
         items = np.flatnonzero(seen.counts[ITEM][N_SPECIAL:])
         queries, owners = np.unique(np.delete(codes, ITEM, axis=1), axis=0, return_inverse=True)
         columns = np.searchsorted(items, codes[:, ITEM]).clip(max=len(items) - 1)

@@ -38,6 +38,12 @@ class Seen:
         vars(seen).update(vars(self), held_out=_distinct(np.concatenate([self.held_out, codes[:, :2]])))
         return seen
 
+    def without_held_out(self):
+        """What is seen in training alone."""
+        seen = Seen()
+        vars(seen).update(vars(self), held_out=NO_PAIRS)
+        return seen
+
     def part(self, ids):
         """What is seen of some ids of each column, which become 0, 1, ...; pairs that name others are left out."""
         part = Seen()

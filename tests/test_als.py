@@ -42,6 +42,7 @@ def test_no_vector_can_be_moved_for_the_better(weight_decay):
     model = NCFRanker(embedding_dim=4, max_epochs=300, weight_decay=weight_decay, random_state=0, device="cpu")
     model.fit(X, sample_weight=weight)
     assert isinstance(model.net_.optimizer_, AlternatingLeastSquares)
+    assert model.history_["learning_rate"].isna().all()
     users, items = (
         torch.tensor(vectors, dtype=torch.float64, requires_grad=True)
         for vectors in (model.user_embeddings_, model.item_embeddings_)

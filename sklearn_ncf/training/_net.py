@@ -32,7 +32,8 @@ class NCFNet(NeuralNet):
 
     def on_epoch_end(self, net, **kwargs):
         super().on_epoch_end(net, **kwargs)
-        self.history.record("learning_rate", self.optimizer_.param_groups[0]["lr"])
+        solves = isinstance(self.optimizer_, AlternatingLeastSquares)
+        self.history.record("learning_rate", np.nan if solves else self.optimizer_.param_groups[0]["lr"])
 
     def notify(self, method_name, **cb_kwargs):
         """As skorch's, but an `EarlyStopping` that stops raises `TrainingStopped`, not what Ctrl-C raises."""
