@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "_raw_ids": {"_base", "_columns", "nn"},
     "_recommend": {"_ranking", "_raw_ids", "nn"},
     "export": {"_files", "_encoder", "_raw_ids", "_regressor", "_version", "nn"},
+    "inspection": {"_base", "_raw_ids", "nn"},
     "metrics": {"_columns", "_ranking", "_raw_ids", "nn"},
     "model_selection": {"_columns"},
     "_ranker": {"_base", "_ranking", "_ratings", "nn", "training"},

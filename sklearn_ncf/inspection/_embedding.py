@@ -1,21 +1,23 @@
 """EmbeddingDisplay: a map of the users or items of a fitted model."""
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
-from sklearn_ncf._raw_ids import RawIds, as_series
+from sklearn_ncf._raw_ids import RawIds
 from sklearn_ncf.inspection._free_space import equalize_units, place_labels, place_legend
+from sklearn_ncf.inspection._ids import ids_and_codes, values_of_ids
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
 
 COLUMNS = {"user": USER, "item": ITEM}
 # The colours of matplotlib's style tableau-colorblind10, each with a shape of its own; grey is for all the rest.
 CATEGORY_STYLES = {"#006BA4": "o", "#FF800E": "^", "#5F9ED1": "s", "#C85200": "D", "#A2C8EC": "v", "#FFBC79": "P"}
 REST = "#898989"
+POINTS_OF_ALL, POINT_SIZES = 12_000, (6, 36)  # area of all points together and of one, in square points
+LEGEND_MARKER = 6  # points, however small those of the map are
+CANDIDATES = 25  # ids that compete for each label
 LONGEST_LABEL = 28  # characters
 
 
@@ -91,16 +93,14 @@ class EmbeddingDisplay:
 
     Examples
     --------
-    >>> import matplotlib.pyplot as plt
     >>> from sklearn_ncf import NCFRegressor
     >>> from sklearn_ncf.datasets import make_ratings
     >>> from sklearn_ncf.inspection import EmbeddingDisplay
     >>> X, y = make_ratings(n_ratings=2000, random_state=0)
-    >>> model = NCFRegressor(random_state=0).fit(X, y)
+    >>> model = NCFRegressor(max_epochs=5, random_state=0).fit(X, y)
     >>> display = EmbeddingDisplay.from_estimator(model, color=y.groupby(X["item"]).mean(), n_labels=5)
     >>> display.positions.shape
     (50, 2)
-    >>> plt.show()
     """
 
     def __init__(self, *, ids, positions, n_rows=None, labels=None, color=None, color_name=None, axis_names=None):
@@ -188,15 +188,15 @@ class EmbeddingDisplay:
         if which not in COLUMNS:
             raise ValueError(f"which must be 'item' or 'user'; got {which!r}.")
         raw_ids, column = RawIds(model), COLUMNS[which]
-        ids, codes = _ids_and_codes(raw_ids, column, ids)
+        ids, codes = ids_and_codes(raw_ids, column, ids)
         vectors = getattr(raw_ids.estimator, f"{which}_embeddings_")[codes]
         positions, axis_names = _projected(vectors, projection)
         display = cls(
             ids=ids.to_numpy(),
             positions=positions,
             n_rows=raw_ids.estimator._seen.counts[column][codes + N_SPECIAL],
-            labels=None if labels is None else _of_ids(labels, ids, "labels"),
-            color=None if color is None else _of_ids(color, ids, "color"),
+            labels=None if labels is None else values_of_ids(labels, ids, "labels"),
+            color=None if color is None else values_of_ids(color, ids, "color"),
             color_name=getattr(color, "name", None),
             axis_names=axis_names,
         )
@@ -240,11 +240,12 @@ class EmbeddingDisplay:
             _, ax = plt.subplots(layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
         self.colorbar_ = self.legend_ = None
-        size = float(np.clip(12_000 / len(self.positions), 6, 36))
+        size = np.clip(POINTS_OF_ALL / len(self.positions), *POINT_SIZES)
         style = {"s": size, "alpha": 0.8, "linewidths": 0.3, "edgecolors": REST} | (scatter_kw or {})
         color = None if self.color is None else pd.Series(self.color).infer_objects()
         if color is None:
-            self.scatters_ = [ax.scatter(*self.positions.T, **{"color": next(iter(CATEGORY_STYLES))} | style)]
+            plain = {} if "c" in style else {"color": next(iter(CATEGORY_STYLES))}
+            self.scatters_ = [ax.scatter(*self.positions.T, **plain | style)]
         elif pd.api.types.is_numeric_dtype(color) and not pd.api.types.is_bool_dtype(color):
             self._draw_numbers(color.to_numpy(dtype=float, na_value=np.nan), cmap, style)
         else:
@@ -257,7 +258,7 @@ class EmbeddingDisplay:
         if self.legend_ is not None:
             place_legend(self.legend_, self.positions, grows="x")
             equalize_units(ax)
-        self._label(n_labels, np.sqrt(size) / 2, text_kw)
+        self._label(n_labels, np.sqrt(np.max(style["s"])) / 2, text_kw)
         return self
 
     def _draw_numbers(self, numbers, cmap, style):
@@ -265,43 +266,47 @@ class EmbeddingDisplay:
         import matplotlib
 
         cmap = matplotlib.colormaps.get_cmap(cmap).with_extremes(bad=REST)
-        scatter = self.ax_.scatter(*self.positions.T, c=numbers, cmap=cmap, plotnonfinite=True, **style)
+        scatter = self.ax_.scatter(*self.positions.T, plotnonfinite=True, **{"c": numbers, "cmap": cmap} | style)
         self.scatters_ = [scatter]
         self.colorbar_ = self.figure_.colorbar(scatter, ax=self.ax_, label=self.color_name or "")
 
     def _draw_categories(self, categories, style):
         """Draw each category in its colour and shape, the most frequent first; the rest below all others."""
         names = categories.value_counts().index[: len(CATEGORY_STYLES)]
-        groups = [(str(name), categories == name, *look) for name, look in zip(names, CATEGORY_STYLES.items())]
+        looks = list(CATEGORY_STYLES.items())[: len(names)]
+        groups = [(str(name), categories.isin([name]), *look) for name, look in zip(names, looks, strict=True)]
         rest = ~categories.isin(names)
-        others = categories[rest].unique()
-        name = str(others[0]) if len(others) == 1 and pd.notna(others[0]) else "other"
         if rest.any():
-            groups.append((name, rest, REST, "."))
+            groups.append((_name_of_rest(categories[rest]), rest, REST, "."))
         self.scatters_ = [
             self.ax_.scatter(
-                *self.positions[rows.to_numpy(dtype=bool)].T,
+                *self.positions[rows.to_numpy()].T,
                 **{"color": color, "marker": marker, "zorder": 0.9 if rows is rest else 1} | style,
             )
             for _, rows, color, marker in groups
         ]
         self.legend_ = self.ax_.legend(
-            self.scatters_, [name for name, *_ in groups], title=self.color_name, fontsize="small"
+            self.scatters_,
+            ["?"] * len(groups),  # not the names: old versions leave out those that begin with an underscore
+            title=self.color_name,
+            loc="upper right",  # place_legend moves it; the best place, of many points, takes seconds to find
+            fontsize="small",
+            markerscale=LEGEND_MARKER / np.sqrt(np.max(style["s"])),
         )
-        for text in self.legend_.get_texts():
-            text.set_parse_math(False)
+        for text, (name, *_) in zip(self.legend_.get_texts(), groups, strict=True):
+            text.set(text=name, parse_math=False)
 
     def _label(self, n_labels, radius, text_kw):
         """Label the ids with the most training rows, and put a ring around each."""
         from matplotlib import rcParams
 
-        n_ids = len(self.positions)
-        order = np.arange(n_ids) if self.n_rows is None else np.argsort(-np.asarray(self.n_rows), kind="stable")
-        labels = np.asarray(self.ids if self.labels is None else self.labels, dtype=object)[order]
+        labels = np.asarray(self.ids if self.labels is None else self.labels, dtype=object)
+        order = np.arange(len(labels)) if self.n_rows is None else np.argsort(-np.asarray(self.n_rows), kind="stable")
+        order = order[pd.notna(labels)[order]][: CANDIDATES * n_labels]
         self.texts_, rows = place_labels(
             self.ax_,
             self.positions[order],
-            [_shortened(label) for label in labels],
+            [_shortened(label) for label in labels[order]],
             n_labels,
             radius=radius + 1,
             blocked=[] if self.legend_ is None else [self.legend_.get_window_extent()],
@@ -316,22 +321,6 @@ class EmbeddingDisplay:
             markeredgewidth=1,
             color=rcParams["text.color"],
         )
-
-
-def _ids_and_codes(raw_ids, column, ids):
-    """Raw ids to draw, and their codes in the estimator."""
-    if ids is None:
-        codes = np.arange(len(raw_ids.estimator.encoder_.categories_[column]))
-        raw = raw_ids.raw(column, codes)
-        named = raw.notna().to_numpy()
-        return raw[named], codes[named]
-    ids = as_series(ids, "ids").drop_duplicates()
-    codes = raw_ids.codes({column: ids}, warns=False)[:, column]
-    if (codes < 0).any():
-        unknown = ids[codes < 0]
-        shown = ", ".join(map(repr, unknown[:5].tolist())) + (", ..." if len(unknown) > 5 else "")
-        raise ValueError(f"ids holds {len(unknown)} ids that were not seen in fit, so that they lie nowhere: {shown}.")
-    return ids, codes
 
 
 def _projected(vectors, projection):
@@ -357,32 +346,15 @@ def _projected(vectors, projection):
     return positions, [f"component {number} ({share:.0%} of the variance)" for number, share in enumerate(shares, 1)]
 
 
-def _of_ids(values, ids, name):
-    """What a mapping, a Series or an array says of each id, as a Series in the order of the ids."""
-    if isinstance(values, str) or not hasattr(values, "__len__"):
-        raise TypeError(f"{name} must be a mapping, a Series or an array of one for each id; got {values!r}.")
-    if not isinstance(values, Mapping | pd.Series):
-        if len(values) != len(ids):
-            raise ValueError(f"{name} must hold one for each of the {len(ids)} ids; got {len(values)}.")
-        return pd.Series(values)
-    if isinstance(values, pd.Series):
-        if not values.index.is_unique:
-            repeated = values.index[values.index.duplicated()][0]
-            raise ValueError(f"{name}, a Series, must hold each id once in its index; {repeated!r} is there more often.")
-        found = values.reindex(ids)
-    else:
-        found = pd.Series([values.get(id_) for id_ in ids.tolist()])
-    if found.isna().all():
-        raise ValueError(
-            f"{name} knows none of the {len(ids)} ids, such as {ids.iloc[0]!r}: its keys, of a Series its index, must "
-            "be raw ids."
-        )
-    return found.reset_index(drop=True)
+def _name_of_rest(categories):
+    """How the legend calls the points without a colour of their own."""
+    known = categories.dropna().unique()
+    if not len(known):
+        return "missing"
+    return str(known[0]) if len(known) == 1 and categories.notna().all() else "other"
 
 
 def _shortened(label):
-    """A label as one line of readable length, empty where it is missing."""
-    if pd.isna(label):
-        return ""
+    """A label as one line of readable length."""
     text = " ".join(str(label).split())
     return text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1].rstrip() + "…"

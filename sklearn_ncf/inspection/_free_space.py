@@ -4,8 +4,8 @@ import numpy as np
 
 CORNERS = ("upper right", "upper left", "lower left", "lower right")
 GAP = 3  # points between a legend or label and what it must not touch
+LEAST_SHARE = 0.3  # of the axes that stays for the points, however large the legend
 SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1))  # of a point, where a label may stand
-CANDIDATES = 25  # ids that compete for each label
 
 
 def settle(ax):
@@ -13,26 +13,32 @@ def settle(ax):
     ax.figure.canvas.figure.draw_without_rendering()
 
 
-def place_legend(legend, points, *, grows):
+def place_legend(legend, points, *, grows, rather_not=None):
     """Move a legend into a corner of its axes that holds none of some points, in data units.
 
-    Where there is none, the axes grow, upwards ("y") or to the right ("x"), until all points lie beside the legend.
+    `rather_not` are points that it may hide where no corner is free of them too. Where no corner will do, the axes
+    grow, upwards ("y") or to the right ("x"), until no point lies behind the legend.
     """
     ax = legend.axes
     settle(ax)
-    pixels = ax.transData.transform(points)
-    pixels = pixels[np.isfinite(pixels).all(axis=1)]
-    for corner in CORNERS:
-        legend.set_loc(corner)
-        box = _padded(legend.get_window_extent(), ax)
-        if not ((pixels >= box.min) & (pixels <= box.max)).all(axis=1).any():
-            return
+    points = ax.transData.transform(points[np.isfinite(points).all(axis=1)])
+    further = points[:0] if rather_not is None else ax.transData.transform(rather_not)
+    for hidden in (np.concatenate([points, further]), points):
+        for corner in CORNERS:
+            legend.set_loc(corner)
+            box = _padded(legend.get_window_extent(), ax)
+            if not ((hidden >= box.min) & (hidden <= box.max)).all(axis=1).any():
+                return
     legend.set_loc(CORNERS[0])
+    box = _padded(legend.get_window_extent(), ax)
+    if grows == "y":
+        points = points[(points[:, 0] >= box.x0) & (points[:, 0] <= box.x1)]  # the others may stay as high as they are
     axis = "xy".index(grows)
     to_axes = ax.transAxes.inverted().transform
-    edge = to_axes(_padded(legend.get_window_extent(), ax).min)[axis]
+    edge = max(to_axes(box.min)[axis], LEAST_SHARE)
     limit = np.zeros(2)
-    limit[axis] = to_axes(pixels)[:, axis].max() / edge  # what comes to lie at 1 when the last point is at the edge
+    # What lies there comes to lie at 1, and the last point at the edge.
+    limit[axis] = max(to_axes(points)[:, axis].max() / edge, 1)
     limit = ax.transData.inverted().transform(ax.transAxes.transform(limit))[axis]
     ax.set_xlim(right=limit) if grows == "x" else ax.set_ylim(top=limit)
 
@@ -52,22 +58,21 @@ def place_labels(ax, points, labels, n_labels, *, radius, blocked, text_kw):
 
     `radius` is that of a point's marker, in typographic points. Returns the texts and the rows labelled.
     """
-    from matplotlib.patheffects import withStroke
     from matplotlib.transforms import Bbox
 
     settle(ax)
     frame, taken, texts, rows = ax.get_window_extent(), list(blocked), [], []
-    style = {"fontsize": "small", "path_effects": [withStroke(linewidth=2, foreground=ax.get_facecolor())]}
-    style |= {"parse_math": False} | (text_kw or {})
+    # Points behind a label fade. A halo would take paths, which are wider than what get_window_extent says of a text.
+    fade = {"boxstyle": "square,pad=0.1", "facecolor": ax.get_facecolor(), "edgecolor": "none", "alpha": 0.6}
+    style = {"fontsize": "small", "parse_math": False, "bbox": fade} | (text_kw or {})
     scale = ax.figure.canvas.figure.dpi / 72
-    for row in range(min(len(labels), CANDIDATES * n_labels)):
+    for row, (label, pixel) in enumerate(zip(labels, ax.transData.transform(points), strict=True)):
         if len(texts) == n_labels:
             break
-        pixel = ax.transData.transform(points[row])
         marker = Bbox([pixel - radius * scale, pixel + radius * scale])
-        if not labels[row] or marker.count_overlaps(taken):
+        if not label or marker.count_overlaps(taken):
             continue
-        text = ax.annotate(labels[row], points[row], (0, 0), textcoords="offset points", **style)
+        text = ax.annotate(label, points[row], (0, 0), textcoords="offset points", **style)
         for side in SIDES:
             _stand_beside(text, side, radius + GAP)
             box = _padded(text.get_window_extent(), ax)

@@ -12,7 +12,7 @@ from sklearn_ncf.inspection._free_space import place_legend
 TRAINING, VALIDATION, LEARNING_RATE = "#006BA4", "#FF800E", "#898989"
 HEIGHTS = {"loss": 4, "score": 3, "learning_rate": 1.2}  # of the panels, relative to one another
 MARKED = 40  # epochs up to which each has a dot
-PER_SEGMENT = 20  # points that stand for a piece of a line where the legend looks for free space
+PER_SEGMENT, POINTS_UPRIGHT = 20, 100  # points that stand for lines where the legend looks for free space
 
 
 class TrainingHistoryDisplay:
@@ -68,16 +68,14 @@ class TrainingHistoryDisplay:
 
     Examples
     --------
-    >>> import matplotlib.pyplot as plt
     >>> from sklearn_ncf import NCFRegressor
     >>> from sklearn_ncf.datasets import make_ratings
     >>> from sklearn_ncf.inspection import TrainingHistoryDisplay
     >>> X, y = make_ratings(n_ratings=2000, random_state=0)
-    >>> model = NCFRegressor(early_stopping=True, random_state=0).fit(X, y)
+    >>> model = NCFRegressor(max_epochs=5, early_stopping=True, random_state=0).fit(X, y)
     >>> display = TrainingHistoryDisplay.from_estimator(model)
     >>> display.best_epoch == model.best_epoch_
     True
-    >>> plt.show()
     """
 
     def __init__(self, *, history, best_epoch=None, loss_name="loss", score_name="score"):
@@ -156,13 +154,15 @@ class TrainingHistoryDisplay:
         ImportError
             If matplotlib is not installed.
         ValueError
-            If the history has no epochs, or `ax` has no room for all panels.
+            If the history has no whole epoch, or `ax` has no room for all panels.
         """
         check_matplotlib_support(f"{type(self).__name__}.plot")
         from matplotlib.ticker import MaxNLocator
 
-        if not len(self.history):
-            raise ValueError("history has no epochs, so that there is nothing to draw: the training never got so far.")
+        if not self._has("train_loss"):
+            raise ValueError(
+                "history has no whole epoch, so that there is nothing to draw: training was cut off before."
+            )
         has_score = self._has("valid_score")
         has_rate = show_learning_rate and self._has("learning_rate")
         drawn = {"loss": True, "score": has_score, "learning_rate": has_rate}
@@ -172,39 +172,41 @@ class TrainingHistoryDisplay:
         panels = dict(zip(names, self.axes_, strict=True))
 
         style = {"marker": "o" if len(self.history) <= MARKED else "", "markersize": 3} | (line_kw or {})
-        self.train_line_ = self._line(panels["loss"], "train_loss", label="training", color=TRAINING, **style)
-        self.valid_line_ = self._line(panels["loss"], "valid_loss", label="validation", color=VALIDATION, **style)
-        self.score_line_ = self._line(panels.get("score"), "valid_score", color=VALIDATION, **style)
+        self.train_line_ = self._line(panels["loss"], "train_loss", TRAINING, style | {"label": "training"})
+        self.valid_line_ = self._line(panels["loss"], "valid_loss", VALIDATION, style | {"label": "validation"})
+        self.score_line_ = self._line(panels.get("score"), "valid_score", VALIDATION, style)
         self.learning_rate_line_ = self._line(
-            panels.get("learning_rate"), "learning_rate", color=LEARNING_RATE, **style | {"marker": ""}
+            panels.get("learning_rate"), "learning_rate", LEARNING_RATE, style | {"marker": ""}
         )
         self._mark_best()
 
         panels["loss"].set_ylabel(self.loss_name)
         if has_score:
-            panels["score"].set_ylabel(f"validation {self.score_name}")
+            panels["score"].set_title(f"validation {self.score_name}", loc="left", fontsize="medium")
+            panels["score"].margins(y=0.15)  # a ring at the top stays whole
         if has_rate:
-            panels["learning_rate"].set_ylabel("learning\nrate")
-            panels["learning_rate"].set_ylim(bottom=0)
-            panels["learning_rate"].yaxis.set_major_locator(MaxNLocator(nbins=2))
-            panels["learning_rate"].yaxis.set_major_formatter("{x:g}")
+            highest = self.history["learning_rate"].max()
+            panels["learning_rate"].set(ylim=(0, 1.15 * highest or 1), yticks=[0, highest])
+            panels["learning_rate"].yaxis.set_major_formatter("{x:.2g}")
+            panels["learning_rate"].set_title("learning rate", loc="left", fontsize="medium")
         self.axes_[-1].set_xlabel("epoch")
         self.axes_[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
         lines = [line for line in (self.train_line_, self.valid_line_) if line is not None]
         handles = [*lines, *filter(None, [self.best_mark_])]
-        legend = self.ax_.legend(handles, [handle.get_label() for handle in handles])
-        place_legend(legend, np.concatenate([_along(line) for line in lines]), grows="y")
+        legend = self.ax_.legend(handles, [handle.get_label() for handle in handles], loc="upper right")
+        upright = _upright(self.ax_, self.best_epoch if self.best_lines_ else np.nan)
+        place_legend(legend, np.concatenate([*map(_along, lines)]), grows="y", rather_not=upright)
         return self
 
     def _has(self, column):
         """Whether the history has numbers in a column."""
         return column in self.history and self.history[column].notna().any()
 
-    def _line(self, ax, column, **style):
+    def _line(self, ax, column, color, style):
         """The curve of a column, None where there is no panel or nothing to draw."""
         if ax is None or not self._has(column):
             return None
-        (line,) = ax.plot(self.history["epoch"], self.history[column].astype(float), **style)
+        (line,) = ax.plot(self.history["epoch"], self.history[column].astype(float), **{"color": color} | style)
         return line
 
     def _mark_best(self):
@@ -250,9 +252,7 @@ def _panels(ax, heights):
     from matplotlib.axes import Axes
 
     if ax is None:
-        figure, axes = plt.subplots(
-            len(heights), sharex=True, height_ratios=heights, layout="constrained", squeeze=False
-        )
+        _, axes = plt.subplots(len(heights), sharex=True, height_ratios=heights, layout="constrained", squeeze=False)
         return axes[:, 0]
     axes = np.ravel(np.array(ax, dtype=object))
     if len(axes) == len(heights):
@@ -265,7 +265,8 @@ def _panels(ax, heights):
             f"ax stands in no grid of subplots, so that it cannot be divided into {len(heights)} panels; give a "
             f"sequence of {len(heights)} axes."
         )
-    rows = place.subgridspec(len(heights), 1, height_ratios=heights, hspace=0.12)
+    hspace = 0.25 if ax.figure.get_layout_engine() is None else None  # a layout finds its own
+    rows = place.subgridspec(len(heights), 1, height_ratios=heights, hspace=hspace)
     ax.set_subplotspec(rows[0])
     axes = np.array([ax, *(ax.figure.add_subplot(rows[row], sharex=ax) for row in range(1, len(heights)))])
     for upper in axes[:-1]:
@@ -274,8 +275,14 @@ def _panels(ax, heights):
 
 
 def _along(line):
-    """Points along a line, close to one another."""
+    """Points along a curve, close to one another."""
     x, y = (np.asarray(values, dtype=float) for values in line.get_data())
     rows = np.arange(len(x))
     between = np.linspace(0, len(x) - 1, PER_SEGMENT * len(x))
     return np.stack([np.interp(between, rows, x), np.interp(between, rows, y)], axis=1)
+
+
+def _upright(ax, x):
+    """Points along a vertical line from the bottom to the top of axes."""
+    y = np.linspace(*ax.get_ylim(), POINTS_UPRIGHT)
+    return np.stack([np.full(len(y), x), y], axis=1)
