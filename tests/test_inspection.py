@@ -38,7 +38,7 @@ def models(ratings):
     return {
         "plain": NCFRegressor(**params).fit(X, y),
         "validated": NCFRegressor(early_stopping=True, patience=2, **params).fit(X, y),
-        "scored": NCFRanker(scoring="ndcg", **params).fit(X[:1800], **given),
+        "scored": NCFRanker(loss="bce", scoring="ndcg", **params).fit(X[:1800], **given),
         "ranked": NCFRanker(loss="bpr", **params).fit(X[:1800], **given),
     }
 
