@@ -116,7 +116,7 @@ GRID = {
         lambda **params: Implicit("BPR", factors=64, **params),
         {"learning_rate": [0.02, 0.05], "regularization": [0.01, 0.03], "iterations": [100, 200]},
     ),
-    "NCFRanker": (Ours, {"embedding_dim": [64, 128, 192], "use_history": [False]}),
+    "NCFRanker": (Ours, {"embedding_dim": [64, 128, 192]}),
     "NCFRanker with histories": (Ours, {"use_history": [True]}),
 }
 

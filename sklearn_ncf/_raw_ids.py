@@ -72,13 +72,27 @@ class RawIds:
         known = len(self.estimator.encoder_.categories_[column])
         return self.raw(column, np.zeros(1, dtype=np.intp)) if known else pd.Series([None])
 
+    def all_named(self, column):
+        """Raw ids and codes of all that `fit` has seen in a column, but for those that a step has pooled."""
+        codes = np.arange(len(self.estimator.encoder_.categories_[column]))
+        raw = self.raw(column, codes)
+        named = raw.notna().to_numpy()
+        return raw[named], codes[named]
+
+    def seen(self, column, ids, name, so_that):
+        """Distinct raw ids and their codes; `ValueError` where one was not seen in `fit`, and what that means."""
+        ids = as_series(ids, name).drop_duplicates()
+        codes = self.codes({column: ids}, warns=False)[:, column]
+        if (codes < 0).any():
+            unknown = ids[codes < 0]
+            shown = ", ".join(map(repr, unknown[:5].tolist())) + (", ..." if len(unknown) > 5 else "")
+            raise ValueError(f"{name} holds {len(unknown)} ids that were not seen in fit, so {so_that}: {shown}.")
+        return ids, codes
+
     def items(self, items):
         """Raw ids and codes of the candidates."""
         if items is None:
-            codes = np.arange(len(self.estimator.encoder_.categories_[ITEM]))
-            candidates = self.raw(ITEM, codes)
-            named = candidates.notna().to_numpy()
-            return candidates[named], codes[named]
+            return self.all_named(ITEM)
         candidates = as_series(items, "items").drop_duplicates()
         if candidates.isna().any():
             raise ValueError("items holds missing ids, which cannot be recommended; remove them.")
@@ -88,9 +102,8 @@ class RawIds:
         """Raw ids by column name, and codes in all columns but the items', of whom to recommend to."""
         columns = [j for j in range(self.n_columns) if j != ITEM]
         if users is None:
-            codes = np.arange(len(self.estimator.encoder_.categories_[USER]))
-            raw = self.raw(USER, codes)
-            given, codes = {USER: raw[raw.notna()]}, codes[raw.notna().to_numpy(), None]
+            raw, codes = self.all_named(USER)
+            given, codes = {USER: raw}, codes[:, None]
         else:
             given = self._given(users, columns)
             codes = self.codes(given)[:, list(given)]

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from tqdm.auto import tqdm
 
 from sklearn_ncf._ranking import SCORES_AT_ONCE, best_columns
-from sklearn_ncf._raw_ids import RawIds, as_series
+from sklearn_ncf._raw_ids import RawIds
 from sklearn_ncf.nn import ITEM, USER
 
 
@@ -152,12 +152,7 @@ def similar_items(model, items, n_items=10):
     1  Alien        Bambi     2
     """
     ids = RawIds(model)
-    asked = as_series(items, "items").drop_duplicates()
-    codes = ids.codes({ITEM: asked}, warns=False)[:, ITEM]
-    if (codes < 0).any():
-        unknown = asked[codes < 0]
-        shown = ", ".join(map(repr, unknown[:5].tolist())) + (", ..." if len(unknown) > 5 else "")
-        raise ValueError(f"items holds {len(unknown)} ids that were not seen in fit, so nothing is like them: {shown}.")
+    asked, codes = ids.seen(ITEM, items, "items", "nothing is like them")
     candidates, item_codes = ids.items(None)
     vectors = ids.estimator.item_embeddings_
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=np.finfo(np.float32).tiny)

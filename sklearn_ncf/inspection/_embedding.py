@@ -8,7 +8,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 
 from sklearn_ncf._raw_ids import RawIds
 from sklearn_ncf.inspection._free_space import equalize_units, place_labels, place_legend
-from sklearn_ncf.inspection._ids import ids_and_codes, values_of_ids
+from sklearn_ncf.inspection._ids import values_of_ids
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
 
 COLUMNS = {"user": USER, "item": ITEM}
@@ -188,7 +188,10 @@ class EmbeddingDisplay:
         if which not in COLUMNS:
             raise ValueError(f"which must be 'item' or 'user'; got {which!r}.")
         raw_ids, column = RawIds(model), COLUMNS[which]
-        ids, codes = ids_and_codes(raw_ids, column, ids)
+        if ids is None:
+            ids, codes = raw_ids.all_named(column)
+        else:
+            ids, codes = raw_ids.seen(column, ids, "ids", "that they lie nowhere")
         vectors = getattr(raw_ids.estimator, f"{which}_embeddings_")[codes]
         positions, axis_names = _projected(vectors, projection)
         display = cls(

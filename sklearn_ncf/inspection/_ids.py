@@ -1,27 +1,10 @@
-"""Which ids to draw, and what a caller says of each of them."""
+"""What a caller says of each id to draw."""
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
 from sklearn_ncf._raw_ids import as_series
-
-
-def ids_and_codes(raw_ids, column, ids):
-    """Raw ids to draw, and their codes in the estimator."""
-    if ids is None:
-        codes = np.arange(len(raw_ids.estimator.encoder_.categories_[column]))
-        raw = raw_ids.raw(column, codes)
-        named = raw.notna().to_numpy()
-        return raw[named], codes[named]
-    ids = as_series(ids, "ids").drop_duplicates()
-    codes = raw_ids.codes({column: ids}, warns=False)[:, column]
-    if (codes < 0).any():
-        unknown = ids[codes < 0]
-        shown = ", ".join(map(repr, unknown[:5].tolist())) + (", ..." if len(unknown) > 5 else "")
-        raise ValueError(f"ids holds {len(unknown)} ids that were not seen in fit, so that they lie nowhere: {shown}.")
-    return ids, codes
 
 
 def values_of_ids(values, ids, name):

@@ -47,6 +47,11 @@ class AlternatingLeastSquares(torch.optim.Optimizer):
     def __init__(self, params, lr: float = 0.0, weight_decay: float | None = None) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
         self._data: Ratings | None = None
+        self._sides: list[_Side] = []
+
+    def end_training(self) -> None:
+        """Let go of the pairs, which only training needs."""
+        self._data, self._sides = None, []
 
     @torch.no_grad()
     def sweep(self, module, data: Ratings) -> float:

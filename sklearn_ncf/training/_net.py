@@ -276,6 +276,8 @@ def train(
         if net.history:
             net.notify("on_train_end", X=data, y=None)
         net._tell_history("end_training")
+        if isinstance(net.optimizer_, AlternatingLeastSquares):
+            net.optimizer_.end_training()
         net.module_.eval()
     with torch.no_grad():
         scores = net.module_(data.codes[:PREDICTION_CHUNK])
