@@ -51,7 +51,9 @@ sphinx_gallery_conf = {
     "only_warn_on_example_error": False,
     "parallel": 2,
     "download_all_examples": False,
+    "image_srcset": ["2x"],  # sharp on phones too
     "show_signature": False,
+    "min_reported_time": 600,  # the seconds of a busy machine say nothing
 }
 
 html_math_renderer = "mathml"

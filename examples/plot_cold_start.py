@@ -71,15 +71,20 @@ held_out.round(4)
 # %%
 # Of ids that are not known at all, the model says more than biases. A single rating misleads it: its taste is taken for
 # the user's, where biases learn no more than how generous the user is. Behind some ten ratings, tastes pay.
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", width_ratios=[3, 2])
-for name, style in (("NCFRegressor", "o-"), ("biases alone", "s--")):
-    left.plot(range(len(known)), table[name], style, label=name)
-    right.plot(held_out[name], held_out.index, style[0], markersize=10)
-left.set_xticks(range(len(known)), known)
-left.set(xlabel="ratings known of a new user", ylabel="RMSE of the others", title="From nothing to twenty ratings")
-left.grid(alpha=0.4)
-left.legend()
-right.set(xlabel="RMSE", title="Held out whole")
-right.margins(0.3, 0.5)
-right.grid(axis="x", alpha=0.4)
+styles = {"NCFRegressor": "o-", "biases alone": "s--"}
+figure, axes = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
+for name, style in styles.items():
+    axes.plot(range(len(known)), table[name], style, label=name)
+axes.set_xticks(range(len(known)), known)
+axes.set(xlabel="ratings known of a new user", ylabel="RMSE of the rest (stars)", title="A new user's first ratings")
+axes.grid(alpha=0.4)
+axes.legend()
+
+figure, axes = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
+for name, style in styles.items():
+    axes.plot(held_out[name], held_out.index, style[0], markersize=10, label=name)
+axes.set(xlabel="RMSE (stars)", title="A fifth of users or items held out whole")
+axes.margins(0.3, 0.5)
+axes.grid(axis="x", alpha=0.4)
+axes.legend()
 plt.show()

@@ -25,31 +25,33 @@ train, test = train_test_split(frame, test_size=0.2, random_state=0)
 
 # %%
 # A further column needs nothing but to be there.
-errors = {}
+models, errors = {}, {}
 for context in ([], ["genre"], ["month"], ["month", "genre"]):
     columns = ["user", "item", *context]
-    model = NCFRegressor(random_state=0).fit(train[columns], train["rating"])
-    name = " and ".join(context) or "user and item alone"
-    errors[name] = root_mean_squared_error(test["rating"], model.predict(test[columns]))
+    name = " and ".join(context) or "no context"
+    models[name] = NCFRegressor(random_state=0).fit(train[columns], train["rating"])
+    errors[name] = root_mean_squared_error(test["rating"], models[name].predict(test[columns]))
     print(f"{name}: RMSE {errors[name]:.4f}")
 
 # %%
 # What the model has learnt of the months: their biases, as the deviation of a rating in the middle of the scale.
-# Months with few ratings stay near zero, as they should.
-months = NCFRegressor(random_state=0).fit(train[["user", "item", "month"]], train["rating"])
+# The dots of months with many ratings lie closer together: of a few ratings, each says more about who gave it.
+months = models["month"]
 module = months.net_.module_
 low, high = months.rating_range_
 bias = module.bias.weight[module.column_rows(2)].detach().numpy()[:, 0] * (high - low) / 4  # a sigmoid's slope is 1/4
 dates = pd.to_datetime(months.encoder_.categories_[2])
 counts = train["month"].value_counts().loc[months.encoder_.categories_[2]]
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
-left.plot(list(errors.values()), list(errors), "o", markersize=9)
-left.set(xlabel="RMSE on the test part", title="Each column helps")
-left.grid(axis="x", alpha=0.4)
-left.invert_yaxis()
-left.margins(y=0.2)
-right.scatter(dates, bias, s=np.sqrt(counts) * 2, color="tab:orange", alpha=0.7)
-right.axhline(0, color="gray", linewidth=0.8)
-right.set(xlabel="month (size: number of ratings)", ylabel="bias in stars", title="How generous each month was")
+figure, axes = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
+axes.plot(list(errors.values()), list(errors), "o", markersize=9)
+axes.set(xlabel="RMSE on the test part (stars)", title="Each column helps")
+axes.grid(axis="x", alpha=0.4)
+axes.invert_yaxis()
+axes.margins(x=0.1, y=0.2)
+
+figure, axes = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
+axes.scatter(dates, bias, s=np.sqrt(counts) * 2, color="tab:orange", alpha=0.7)
+axes.axhline(0, color="gray", linewidth=0.8)
+axes.set(xlabel="month (size: number of ratings)", ylabel="bias (stars)", title="How generous each month was")
 plt.show()

@@ -28,7 +28,9 @@ shared = {"embedding_dim": 32, "early_stopping": True, "patience": 3, "random_st
 # With one learning rate all the time, the loss of the validation part soon falls no more, while that of the training
 # part goes on falling. The ring is around the epoch whose weights were kept; three epochs later, training stopped.
 constant = NCFRegressor(learning_rate_schedule="constant", max_epochs=50, **shared).fit(X_train, y_train)
-TrainingHistoryDisplay.from_estimator(constant)
+
+figure, axes = plt.subplots(figsize=(5.6, 4.6), layout="constrained")
+TrainingHistoryDisplay.from_estimator(constant, ax=axes).ax_.set_title("Constant learning rate")
 plt.show()
 
 
@@ -52,9 +54,9 @@ one_cycle = NCFRegressor(max_epochs=20, **shared).fit(X_train, y_train)
 for name, model in {"constant": constant, "steps": steps, "one cycle": one_cycle}.items():
     print(f"{name}: RMSE {root_mean_squared_error(y_test, model.predict(X_test)):.4f} on the test part")
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(8, 4.5), sharey=True, layout="constrained")
-TrainingHistoryDisplay.from_estimator(steps, ax=left).ax_.set_title("in steps")
-TrainingHistoryDisplay.from_estimator(one_cycle, ax=right).ax_.set_title("one cycle")
+for title, model in {"In steps": steps, "One cycle": one_cycle}.items():
+    figure, axes = plt.subplots(figsize=(5.6, 4.6), layout="constrained")
+    TrainingHistoryDisplay.from_estimator(model, ax=axes).ax_.set(title=title, ylim=(0.4, 1.2))
 plt.show()
 
 # %%
@@ -67,6 +69,6 @@ params = {"loss": "bpr", "embedding_dropout": 0.5, "use_history": True, "random_
 ranker = NCFRanker(scoring="ndcg", early_stopping=True, patience=4, **params)
 ranker.fit(pairs.iloc[past], X_val=pairs.iloc[last])
 
-figure = plt.figure(figsize=(6.4, 6), layout="constrained")
-TrainingHistoryDisplay.from_estimator(ranker, ax=figure.add_subplot())
+figure, axes = plt.subplots(figsize=(5.6, 5.6), layout="constrained")
+TrainingHistoryDisplay.from_estimator(ranker, ax=axes).ax_.set(title="A ranker, stopped by NDCG", ylabel="BPR loss")
 plt.show()

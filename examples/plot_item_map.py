@@ -30,7 +30,7 @@ print(f"{len(popular)} of {len(films)} films have 50 ratings or more")
 # by the films' ids; the films with the most ratings get a label, as far as there is room.
 mean_rating = y.groupby(X["item"]).mean().rename("mean rating")
 
-figure, axes = plt.subplots(figsize=(6.4, 5.6), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.6, 5.4), layout="constrained")
 pca = EmbeddingDisplay.from_estimator(model, ids=popular, labels=films["title"], color=mean_rating, ax=axes)
 plt.show()
 
@@ -49,7 +49,7 @@ genre = pd.Series("other", index=films.index, name="genre")
 for name in ("Drama", "Comedy", "Romance", "Thriller", "Sci-Fi", "Animation"):
     genre[films["genres"].str.contains(name)] = name
 
-figure, axes = plt.subplots(figsize=(6.4, 5.6), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.6, 5.4), layout="constrained")
 EmbeddingDisplay.from_estimator(
     model,
     ids=popular,
@@ -65,4 +65,4 @@ plt.show()
 similar = similar_items(model, [1, 260], n_items=4)
 for column in ("item", "similar_item"):
     similar[column] = similar[column].map(films["title"])
-print(similar.round(2).to_string(index=False))
+similar.round(2)

@@ -51,26 +51,30 @@ for name, model in models.items():
     print(f"{name}: RMSE {rmse:.3f} on the test part, {model.n_iter_} epochs in {seconds:.0f} seconds")
 
 # %%
-# On the left, how both learn; on the right, what they predict for each rating that users gave.
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-for color, (name, model) in zip(["tab:orange", "tab:blue"], models.items(), strict=True):
+# First how both learn, then what they predict for each rating that users gave.
+colors = {"lecture's settings": "tab:orange", "defaults": "tab:blue"}
+figure, axes = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
+for name, model in models.items():
     history = model.history_
-    left.plot(history["epoch"], np.sqrt(history["valid_loss"]), "o-", color=color, label=name)
-    groups = [model.predict(X_test[y_test == rating]) for rating in np.unique(y)]
-    shift = 0.09 if name == "defaults" else -0.09
-    right.boxplot(
-        groups,
+    axes.plot(history["epoch"], np.sqrt(history["valid_loss"]), "o-", color=colors[name], label=name)
+axes.set(xlabel="epoch", ylabel="RMSE on the validation part (stars)", title="Learning")
+axes.xaxis.get_major_locator().set_params(integer=True)
+axes.legend()
+
+figure, axes = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
+for (name, model), shift in zip(models.items(), (-0.1, 0.1), strict=True):
+    drawn = axes.boxplot(
+        [model.predict(X_test[y_test == rating]) for rating in np.unique(y)],
         positions=np.unique(y) + shift,
-        widths=0.14,
+        widths=0.17,
         showfliers=False,
         patch_artist=True,
-        boxprops={"facecolor": color, "alpha": 0.6},
+        boxprops={"facecolor": colors[name], "alpha": 0.6},
         medianprops={"color": "black"},
         manage_ticks=False,
     )
-left.set(xlabel="epoch", ylabel="RMSE on the validation part", title="Learning")
-left.xaxis.get_major_locator().set_params(integer=True)
-left.legend()
-right.plot([0.5, 5], [0.5, 5], ":", color="gray")
-right.set(xlabel="rating given", ylabel="rating predicted", title="Predictions on the test part")
+    drawn["boxes"][0].set_label(name)
+axes.plot([0.5, 5], [0.5, 5], ":", color="gray", label="as given")
+axes.set(xlabel="rating given (stars)", ylabel="rating predicted (stars)", title="Predictions on the test part")
+axes.legend(loc="lower right")
 plt.show()

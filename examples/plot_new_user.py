@@ -40,10 +40,9 @@ print(f"predictions for everybody else moved by {np.abs(model.predict(others) - 
 
 # %%
 # What each of them gets now. `items` keeps to films that many know; what they have rated is left out by itself.
-lists = recommend(model, list(newcomers.values()), n_items=10, items=popular)
-for who, user in newcomers.items():
-    print(f"\n{who}:")
-    print(lists[lists["user"] == user].join(films, on="item")[["rank", "title", "score"]].to_string(index=False))
+lists = recommend(model, list(newcomers.values()), n_items=10, items=popular).join(films, on="item")
+titles = lists.pivot(index="rank", columns="user", values="title")
+pd.DataFrame({who: titles[user] for who, user in newcomers.items()})
 
 # %%
 # Over all 500 films, the two tastes part along the films' genres: how much more the one is predicted to like a genre
@@ -55,8 +54,12 @@ genres = films.loc[popular, "genres"].str.get_dummies("|")
 genres = genres.loc[:, genres.sum() >= 30]
 by_genre = pd.Series({genre: difference[genres[genre] == 1].mean() for genre in genres}).sort_values()
 
-figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.6, 4.4), layout="constrained")
 axes.barh(by_genre.index, by_genre, color=np.where(by_genre > 0, "tab:pink", "tab:blue"))
 axes.axvline(0, color="gray", linewidth=1)
-axes.set(xlabel="stars: likes romances minus likes science fiction", title="Five ratings each, and two tastes")
+axes.set(
+    xlabel="difference in predicted stars\n← likes science fiction       likes romances →",
+    title="Five ratings each, and two tastes",
+)
+axes.locator_params(axis="x", nbins=5)
 plt.show()

@@ -47,16 +47,22 @@ similar[["rank", "title", "year", "score"]]
 
 # %%
 # What is predicted where users gave half a star, one star, ... five; and the list of ten.
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+figure, axes = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
 stars = np.unique(y)
-parts = left.violinplot([predicted[y_test == star] for star in stars], stars, widths=0.45, showmedians=True)
+parts = axes.violinplot(
+    [predicted[y_test == star] for star in stars], stars, widths=0.45, showmedians=True, showextrema=False
+)
 for body in parts["bodies"]:
     body.set(facecolor="tab:blue", alpha=0.6)
-left.plot([0.5, 5], [0.5, 5], ":", color="gray")
-left.set(xlabel="rating given", ylabel="rating predicted", title="Held-out ratings")
-right.hlines(films["rank"], pipe["ncf"].mean_rating_, films["score"], color="tab:orange", linewidth=2)
-right.plot(films["score"], films["rank"], "o", color="tab:orange", markersize=8)
-right.set_yticks(films["rank"], [shorten(title, 34, placeholder="…") for title in films["title"]])
-right.invert_yaxis()
-right.set(xlabel="rating predicted, from the mean rating on", title="Ten films for user 15")
+parts["cmedians"].set_label("median")
+axes.plot([0.5, 5], [0.5, 5], ":", color="gray", label="as given")
+axes.set(xlabel="rating given (stars)", ylabel="rating predicted (stars)", title="Held-out ratings")
+axes.legend()
+
+figure, axes = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
+axes.hlines(films["rank"], pipe["ncf"].mean_rating_, films["score"], color="tab:orange", linewidth=2)
+axes.plot(films["score"], films["rank"], "o", color="tab:orange", markersize=8)
+axes.set_yticks(films["rank"], [shorten(title, 28, placeholder="…") for title in films["title"]])
+axes.invert_yaxis()
+axes.set(xlabel="stars predicted, from the mean rating on", title="Ten films for user 15")
 plt.show()

@@ -62,27 +62,34 @@ for name, found in (("grid", search), ("halving", halving)):
     print(f"{name}: RMSE {root_mean_squared_error(y_test, found.predict(X_test)):.4f} on the test part")
 
 # %%
-# On the left, each cell is a candidate of the grid. On the right, each line is a random candidate; those that stop
-# were left behind.
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+# First the grid, where each cell is a candidate. Then the halving, where each line is a random candidate; those that
+# stop were left behind.
 results = pd.DataFrame(search.cv_results_)
 cells = -results.pivot(index="param_ncf__learning_rate", columns="param_ncf__weight_decay", values="mean_test_score")
-left.imshow(cells, cmap="viridis", aspect="auto")
-middle = (cells.to_numpy().min() + cells.to_numpy().max()) / 2
+low, high = cells.stack().quantile([0, 0.8])  # one bad cell should not make all others look alike
+figure, axes = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
+axes.imshow(cells, cmap="viridis", aspect="auto", vmin=low, vmax=high)
 for row, values in enumerate(cells.to_numpy()):
     for column, value in enumerate(values):
-        left.text(column, row, f"{value:.3f}", ha="center", va="center", color="white" if value < middle else "black")
-left.set_xticks(range(cells.shape[1]), cells.columns)
-left.set_yticks(range(cells.shape[0]), cells.index)
-left.set(xlabel="weight_decay", ylabel="learning_rate", title="GridSearchCV: RMSE (the darker, the better)")
+        color = "white" if value < (low + high) / 2 else "black"
+        axes.text(column, row, f"{value:.3f}", ha="center", va="center", color=color, fontsize="large")
+axes.set_xticks(range(cells.shape[1]), cells.columns)
+axes.set_yticks(range(cells.shape[0]), cells.index)
+axes.set(xlabel="weight_decay", ylabel="learning_rate", title="GridSearchCV: RMSE (the darker, the better)")
 
 results = pd.DataFrame(halving.cv_results_)
 results["candidate"] = results["params"].map(
     lambda params: str({name: value for name, value in params.items() if name != "ncf__max_epochs"})
 )
+figure, axes = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
 for _, group in results.groupby("candidate"):
     best = len(group) == results["iter"].nunique()
-    right.plot(group["n_resources"], -group["mean_test_score"], "o-", color="C1" if best else "0.7", zorder=2 + best)
-right.set_xticks(sorted(results["n_resources"].unique()))
-right.set(xlabel="epochs", ylabel="RMSE", title="HalvingRandomSearchCV")
+    axes.plot(group["n_resources"], -group["mean_test_score"], "o-", color="C1" if best else "0.6", zorder=2 + best)
+axes.plot([], [], "o-", color="C1", label="trained to the end")
+axes.plot([], [], "o-", color="0.6", label="left behind")
+axes.set_xscale("log")
+axes.set_xticks(sorted(results["n_resources"].unique()), sorted(results["n_resources"].unique()))
+axes.minorticks_off()
+axes.set(xlabel="epochs", ylabel="RMSE (stars)", title="HalvingRandomSearchCV")
+axes.legend()
 plt.show()
