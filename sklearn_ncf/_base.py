@@ -8,15 +8,16 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ncf._checkpointing import checkpoints_of
-from sklearn_ncf._columns import MISSING, chunks_of, read_table, take_rows
+from sklearn_ncf._columns import chunks_of, read_table, take_rows
 from sklearn_ncf._encoder import IdEncoder
 from sklearn_ncf._growth import carry_over, grow, n_ids_of
 from sklearn_ncf._parameters import SHARED_CONSTRAINTS, check_joint_parameters, module_class
 from sklearn_ncf._random import seeded_torch
+from sklearn_ncf._rows import codes_of, learn_rows
 from sklearn_ncf._seen import Seen
 from sklearn_ncf._stamp import stamped, unstamped
 from sklearn_ncf._state import net_from, state_of
-from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, EmbeddingNN, GridScorer
+from sklearn_ncf.nn import ITEM, USER, EmbeddingNN, GridScorer
 from sklearn_ncf.training import (
     Ratings,
     best_epoch_of,
@@ -24,12 +25,13 @@ from sklearn_ncf.training import (
     build_net,
     check_memory,
     history_of,
+    in_whole_shares,
+    is_first_process,
     predict_ratings,
     resolve_device,
     train,
 )
 
-ROWS_AT_ONCE = 500_000  # of a table to predict: bounds what codes and hash tables take beside it
 AUTO_BATCHES = 100  # an epoch, at least: enough steps on small data
 AUTO_BATCH_SIZE = (32, 4096)
 PARTIAL_FIT_RATE = 0.1  # of learning_rate, for a network of one's own: the end of a one-cycle schedule, not its peak
@@ -65,18 +67,16 @@ class BaseNCF(BaseEstimator):
         if validation is not None:
             header, columns = read_table(validation[0], estimator=self)
             validate_data(encoder, header, reset=False, skip_check_array=True)
-            validation_codes, n_unknown = _codes(encoder, columns, module_class(self))
+            validation_codes, n_unknown = codes_of(encoder, columns, module_class(self))
             encoder._warn_of_unknown(n_unknown, len(validation_codes), stacklevel=5)
             parts.append((validation_codes, validation[1], None))
 
         with (
             checkpoints_of(self, encoder, parts, device, goes_on=goes_on) as checkpoints,
-            seeded_torch(self.random_state, device, seed=checkpoints and checkpoints.seed) as seed,
+            seeded_torch(self.random_state, device, seed=checkpoints.seed) as checkpoints.seed,
         ):
-            if checkpoints is not None:
-                checkpoints.seed = seed
             if holds_out and validation is None:
-                parts = self._split(part, seed)
+                parts = self._split(part, checkpoints.seed)
             seen = (self._seen if goes_on else Seen()).with_rows(*parts[0], n_ids_of(encoder))
             if holds_out and validation is None:
                 seen = seen.with_held_out(parts[1][0])
@@ -111,8 +111,7 @@ class BaseNCF(BaseEstimator):
                 if net.history or not hasattr(self, "net_"):  # else the last fit is worth more
                     self._keep(encoder, net, seen)
                 raise
-            if checkpoints is not None:
-                checkpoints.finish(net)
+            checkpoints.finish(net)
         return self._keep(encoder, net, seen)
 
     def _first_fit(self, X, y, sample_weight, validation):
@@ -164,9 +163,9 @@ class BaseNCF(BaseEstimator):
         encoder = IdEncoder()
         if goes_on:
             vars(encoder).update(vars(self.encoder_))  # it changes no array that the two share
-        codes, _ = _codes(encoder, encoder._learn(X, reset=not goes_on), module_class(self))
         output = self._output_params(y, sample_weight, goes_on=goes_on)
-        return encoder, (codes, y, sample_weight), output, device
+        part = learn_rows(encoder, X, y, sample_weight, module=module_class(self), goes_on=goes_on)
+        return encoder, part, output, device
 
     def _net(
         self,
@@ -191,6 +190,8 @@ class BaseNCF(BaseEstimator):
             width = self.embedding_dim * (2 if self.architecture == "neumf" else 1)
             check_memory(sum(n_ids), width, use_history=self.use_history, device=device)
         optimizer = self._optimizer(len(n_ids), grows=grows)
+        batch_size = in_whole_shares(batch_size)
+        verbose = self.verbose if is_first_process() else 0
         callbacks = build_callbacks(
             user_callbacks=self.callbacks,
             optimizer=optimizer,
@@ -202,7 +203,7 @@ class BaseNCF(BaseEstimator):
             has_validation=has_validation,
             validation_score=validation_score,
             checkpoints=checkpoints,
-            verbose=self.verbose,
+            verbose=verbose,
         )
         return build_net(
             *self._module_and_params(n_ids, output),
@@ -217,7 +218,7 @@ class BaseNCF(BaseEstimator):
             max_epochs=max_epochs,
             callbacks=callbacks,
             device=device,
-            verbose=self.verbose,
+            verbose=verbose,
         )
 
     def _keep(self, encoder, net, seen, trained=None):
@@ -242,13 +243,13 @@ class BaseNCF(BaseEstimator):
         """Codes of a table in the columns of `fit`, and how many rows of each column hold unknown ids."""
         header, columns = read_table(X, estimator=self)
         validate_data(self, header, reset=False, skip_check_array=True)
-        return _codes(self.encoder_, columns, self.net_.module)
+        return codes_of(self.encoder_, columns, self.net_.module)
 
     def _scores(self, X):
         """The scores of a table's rows."""
         check_is_fitted(self)
         scores, n_unknown = [], 0
-        for part in chunks_of(X, ROWS_AT_ONCE):
+        for part in chunks_of(X):
             codes, n_unknown_here = self._codes(part)
             n_unknown += n_unknown_here
             scores.append(self._scores_of(codes))
@@ -306,7 +307,7 @@ class BaseNCF(BaseEstimator):
                 "or use early_stopping=False."
             )
         rows = train_test_split(np.arange(n_rows), test_size=self.validation_fraction, random_state=seed)
-        return [_rows_of(part, part_rows) for part_rows in rows]
+        return [[None if array is None else array[part_rows] for array in part] for part_rows in rows]
 
     def _batch_size(self, n_rows):
         if self.batch_size != "auto":
@@ -362,20 +363,3 @@ class BaseNCF(BaseEstimator):
         tags.input_tags.categorical = True
         tags.input_tags.allow_nan = True
         return tags
-
-
-def _codes(encoder, columns, module):
-    """Codes of columns, and how many rows of each are unknown.
-
-    -1 stands for unknown ids, -2 for missing ones, which networks of somebody's own see as -1 too.
-    """
-    columns = list(columns)
-    codes, n_unknown = encoder._codes_of(columns)
-    if hasattr(module, "table_rows"):
-        for j, column in enumerate(columns):
-            codes[column.positions == MISSING, j] = -N_SPECIAL
-    return codes, n_unknown
-
-
-def _rows_of(part, rows):
-    return tuple(None if array is None else array[rows] for array in part)

@@ -1,4 +1,4 @@
-"""Which checkpoints belong to a fit: those of the same parameters and data."""
+"""Which checkpoints belong to a fit: those of the same parameters and data; what its processes must agree on."""
 
 from contextlib import contextmanager
 from types import FunctionType, MethodType
@@ -7,23 +7,37 @@ import joblib
 
 from sklearn_ncf._state import state_of
 from sklearn_ncf._version import __version__
-from sklearn_ncf.training import Checkpoints
+from sklearn_ncf.training import (
+    Checkpoints,
+    NoCheckpoints,
+    agreed_seed,
+    from_first,
+    is_first_process,
+    refuse_differences,
+)
 
 NOT_OF_TRAINING = {"checkpoint_dir", "keep_checkpoints", "device", "verbose"}  # parameters that change no weight
 
 
 @contextmanager
 def checkpoints_of(estimator, encoder, parts, device, *, goes_on):
-    """The checkpoints of a fit to encoded parts, None where there are to be none."""
-    if estimator.checkpoint_dir is None:
-        yield None
-        return
+    """The checkpoints of a fit to encoded parts; those of one in several processes are the first one's."""
     params = {name: value for name, value in estimator.get_params(deep=False).items() if name not in NOT_OF_TRAINING}
-    start = state_of(estimator.net_)["weights"] if goes_on else None
-    fit = (__version__, type(estimator).__name__, _described(params), encoder.categories_, parts, start)
-    checkpoints = Checkpoints(
-        estimator.checkpoint_dir, joblib.hash(fit), keeps_all=estimator.keep_checkpoints, device=device
-    )
+    plain = {name: value for name, value in params.items() if isinstance(value, bool | int | float | str | tuple)}
+    refuse_differences(lambda: joblib.hash((plain, encoder.categories_, parts)))
+    if estimator.checkpoint_dir is None:
+        checkpoints = NoCheckpoints()
+    elif is_first_process():
+        start = state_of(estimator.net_)["weights"] if goes_on else None
+        fit = (__version__, type(estimator).__name__, _described(params), encoder.categories_, parts, start)
+        checkpoints = Checkpoints(
+            estimator.checkpoint_dir, joblib.hash(fit), keeps_all=estimator.keep_checkpoints, device=device
+        )
+        from_first(checkpoints.state)
+    else:
+        checkpoints = NoCheckpoints(from_first(None))
+    if checkpoints.seed is None:
+        checkpoints.seed = agreed_seed(estimator.random_state)
     try:
         yield checkpoints
     finally:

@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import _safe_indexing, check_array
 
+from sklearn_ncf._large import parts_of
+
 MISSING = -1  # the position of a missing id, and the code of an unknown one
 
 
@@ -63,17 +65,17 @@ def take_rows(X, rows):
     return X.take(rows) if type(X).__module__.startswith("pyarrow") else _safe_indexing(X, rows)
 
 
-def chunks_of(X, n_rows):
-    """Yield a table in parts of at most `n_rows` rows, without a copy where its type allows it."""
+def chunks_of(X, n_rows=None):
+    """Yield a table in parts of at most `n_rows` rows (see `parts_of`), without a copy where its type allows it."""
     n_all = X.shape[0] if getattr(X, "shape", ()) else len(X) if isinstance(X, list | tuple) else 0
-    if n_all <= n_rows:
-        yield X
-        return
-    for start in range(0, n_all, n_rows):
+    parts = list(parts_of(n_all, n_rows))
+    for rows in parts if len(parts) > 1 else ():
         if type(X).__module__.startswith("pyarrow"):
-            yield X.slice(start, n_rows)
+            yield X.slice(rows.start, rows.stop - rows.start)
         else:
-            yield _safe_indexing(X, slice(start, min(start + n_rows, n_all)))
+            yield _safe_indexing(X, rows)
+    if len(parts) <= 1:
+        yield X
 
 
 def kinds_of(ids):

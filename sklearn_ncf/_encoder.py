@@ -9,7 +9,8 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ncf._columns import MISSING, as_table_name, kinds_of, read_table
+from sklearn_ncf._columns import MISSING, as_table_name, chunks_of, kinds_of, read_table
+from sklearn_ncf._large import let_go
 from sklearn_ncf._stamp import stamped, unstamped
 from sklearn_ncf._vocabulary import Vocabulary
 
@@ -243,13 +244,28 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         min_count = self._min_count(n_rows)
         vocabularies = [ids.extended(column, min_count) for ids, column in zip(known, columns, strict=True)]
+        self._know(vocabularies, n_rows, header, reset=reset)
+        return columns
+
+    def _learn_in_parts(self, X):
+        """Learn all ids of `X` anew, as `_learn` does, without a position for each row."""
+        header, _ = read_table(X, estimator=self)
+        vocabularies, n_rows = [Vocabulary()] * header.shape[1], 0
+        for part in chunks_of(X):
+            columns = list(read_table(part, estimator=self)[1])
+            vocabularies = [ids.joined(column) for ids, column in zip(vocabularies, columns, strict=True)]
+            n_rows += len(columns[0].positions)
+            let_go(X)
+        self._know([ids.in_order() for ids in vocabularies], n_rows, header, reset=True)
+
+    def _know(self, vocabularies, n_rows, header, *, reset):
+        """Take over what was learnt of all rows so far."""
         _check_dtype(self.dtype, max(len(vocabulary.ids) for vocabulary in vocabularies))
         if reset:
             validate_data(self, header, reset=True, skip_check_array=True)
         self._vocabularies = vocabularies
         self._n_rows_seen = n_rows
         self.categories_ = [vocabulary.ids for vocabulary in vocabularies]
-        return columns
 
     def _min_count(self, n_rows):
         if self.min_frequency is None:

@@ -10,17 +10,21 @@ from sklearn.utils import check_random_state
 LOCK = threading.RLock()  # torch's generator is one for all threads: fits that share it wait for each other
 
 
+def drawn_seed(random_state):
+    """A seed from `random_state`; `None` takes fresh entropy from the system: numpy's global state stays untouched."""
+    if random_state is None:
+        random_state = np.random.RandomState()
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+
+
 @contextmanager
 def seeded_torch(random_state, device="cpu", seed=None):
     """Run a block with torch seeded from `random_state`; yield the seed, for what else is random in the block.
 
-    `None` takes fresh entropy from the system, so that numpy's global state stays untouched too. A `seed` that another
-    block yielded makes this one its repetition.
+    A `seed` that another block yielded makes this one its repetition.
     """
-    if random_state is None:
-        random_state = np.random.RandomState()
     if seed is None:
-        seed = int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+        seed = drawn_seed(random_state)
     gpus = [torch.device(device)] if torch.device(device).type == "cuda" else []
     with LOCK, torch.random.fork_rng(devices=gpus):
         torch.default_generator.manual_seed(seed)

@@ -104,7 +104,7 @@ class NCFRanker(BaseNCF):
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the torch module.
 
-    history_ : DataFrame of shape (n_iter_, n_columns)
+    history_ : DataFrame of shape (`n_iter_`, n_columns)
         A row an epoch: `epoch`, `train_loss`, `valid_loss`, `learning_rate`, `duration` in seconds, `valid_score` where
         `scoring` is a metric, then what `callbacks` recorded.
 
@@ -136,20 +136,20 @@ class NCFRanker(BaseNCF):
 
     References
     ----------
-    X. He, L. Liao, H. Zhang, L. Nie, X. Hu, T.-S. Chua (2017). "Neural Collaborative Filtering", WWW.
+    He, X., L. Liao, H. Zhang, L. Nie, X. Hu, T.-S. Chua (2017). "Neural Collaborative Filtering", WWW.
 
-    S. Rendle, C. Freudenthaler, Z. Gantner, L. Schmidt-Thieme (2009). "BPR: Bayesian Personalized Ranking from Implicit
-    Feedback", UAI.
+    Rendle, S., C. Freudenthaler, Z. Gantner, L. Schmidt-Thieme (2009). "BPR: Bayesian Personalized Ranking from
+    Implicit Feedback", UAI.
 
-    Y. Hu, Y. Koren, C. Volinsky (2008). "Collaborative Filtering for Implicit Feedback Datasets", ICDM.
+    Hu, Y., Y. Koren, C. Volinsky (2008). "Collaborative Filtering for Implicit Feedback Datasets", ICDM.
 
-    S. Rendle, W. Krichene, L. Zhang, Y. Koren (2022). "Revisiting the Performance of iALS on Item Recommendation
+    Rendle, S., W. Krichene, L. Zhang, Y. Koren (2022). "Revisiting the Performance of iALS on Item Recommendation
     Benchmarks", RecSys.
 
-    Y. Bengio, J.-S. Senecal (2008). "Adaptive Importance Sampling to Accelerate Training of a Neural Probabilistic
+    Bengio, Y., J.-S. Senecal (2008). "Adaptive Importance Sampling to Accelerate Training of a Neural Probabilistic
     Language Model", IEEE Transactions on Neural Networks 19(4).
 
-    S. Kabbur, X. Ning, G. Karypis (2013). "FISM: Factored Item Similarity Models for Top-N Recommender Systems", KDD.
+    Kabbur, S., X. Ning, G. Karypis (2013). "FISM: Factored Item Similarity Models for Top-N Recommender Systems", KDD.
 
     Examples
     --------

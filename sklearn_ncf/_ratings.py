@@ -7,19 +7,21 @@ from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _check_sample_weight, assert_all_finite
 
+from sklearn_ncf._large import parts_of
+
 LARGEST = float(np.finfo(np.float32).max)
 
 
 def check_ratings(X, y, *, estimator, name="y"):
-    """Ratings as float64 of shape (n_samples,), one for each row of `X`."""
+    """Ratings as float64, or float32 where they are, of shape (n_samples,), one for each row of `X`."""
     if y is None:
         raise ValueError(f"{type(estimator).__name__} requires y to be passed, but the target y is None.")
     if np.ma.is_masked(y):
         raise ValueError(f"{name} holds masked ratings, which are missing; remove these rows.")
-    y = column_or_1d(y, dtype=np.float64, warn=True)
+    y = column_or_1d(y, dtype=[np.float64, np.float32], warn=True)
     check_consistent_length(X, y)
     assert_all_finite(y, input_name=name)
-    if np.abs(y).max(initial=0) > LARGEST:
+    if max(y.max(initial=0), -y.min(initial=0)) > LARGEST:
         raise ValueError(f"{name} holds values too large for float32, in which the network computes.")
     return y
 
@@ -50,6 +52,16 @@ def learnt_range(rating_range, y, *, estimator):
             'rating_range, or use rating_range="auto" or None.'
         )
     return low, high
+
+
+def center_and_spread(y, sample_weight):
+    """Weighted mean and standard deviation of ratings, in double precision."""
+    center = float(y.mean(dtype=np.float64) if sample_weight is None else np.average(y, weights=sample_weight))
+    squares = 0.0
+    for rows in parts_of(len(y)):
+        deviations = np.subtract(y[rows], center, dtype=np.float64) ** 2
+        squares += deviations.sum() if sample_weight is None else (deviations * sample_weight[rows]).sum()
+    return center, float(np.sqrt(squares / (len(y) if sample_weight is None else sample_weight.sum())))
 
 
 def check_weight(sample_weight, y):

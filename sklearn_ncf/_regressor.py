@@ -1,11 +1,10 @@
 """NCFRegressor: ratings of user-item pairs by neural collaborative filtering."""
 
-import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 
 from sklearn_ncf._base import BaseNCF
-from sklearn_ncf._ratings import check_ratings, check_weight, learnt_range
+from sklearn_ncf._ratings import center_and_spread, check_ratings, check_weight, learnt_range
 from sklearn_ncf.training import LOSSES
 
 
@@ -120,7 +119,7 @@ class NCFRegressor(RegressorMixin, BaseNCF):
     net_ : skorch.NeuralNet
         The trained net; ``net_.module_`` is the torch module.
 
-    history_ : DataFrame of shape (n_iter_, n_columns)
+    history_ : DataFrame of shape (`n_iter_`, n_columns)
         A row an epoch: `epoch` from 1, `train_loss` and `valid_loss` (``NaN`` without a validation part) in rating
         units (squared for ``"squared_error"`` and ``"huber"``), `learning_rate`, `duration` in seconds, then what
         `callbacks` recorded.
@@ -167,13 +166,13 @@ class NCFRegressor(RegressorMixin, BaseNCF):
 
     References
     ----------
-    X. He, L. Liao, H. Zhang, L. Nie, X. Hu, T.-S. Chua (2017). "Neural Collaborative Filtering", WWW.
+    He, X., L. Liao, H. Zhang, L. Nie, X. Hu, T.-S. Chua (2017). "Neural Collaborative Filtering", WWW.
 
-    Y. Koren (2008). "Factorization Meets the Neighborhood: a Multifaceted Collaborative Filtering Model", KDD.
+    Koren, Y. (2008). "Factorization Meets the Neighborhood: a Multifaceted Collaborative Filtering Model", KDD.
 
-    I. Loshchilov, F. Hutter (2019). "Decoupled Weight Decay Regularization", ICLR.
+    Loshchilov, I., F. Hutter (2019). "Decoupled Weight Decay Regularization", ICLR.
 
-    J. Kirkpatrick et al. (2017). "Overcoming catastrophic forgetting in neural networks", PNAS 114(13).
+    Kirkpatrick, J. et al. (2017). "Overcoming catastrophic forgetting in neural networks", PNAS 114(13).
 
     L. N. Smith, N. Topin (2018). "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
     Rates", arXiv:1708.07120.
@@ -378,9 +377,8 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         rating_range = learnt_range(self.rating_range, y, estimator=self)
         if goes_on:
             return self._output_of_last_fit(rating_range)
-        center = float(np.average(y, weights=sample_weight))
-        spread = float(np.sqrt(np.average((y - center) ** 2, weights=sample_weight)))
-        rounding = 1e-6 * np.abs(y).max()
+        center, spread = center_and_spread(y, sample_weight)
+        rounding = 1e-6 * max(y.max(), -y.min())
         return {
             "output_range": rating_range,
             "output_center": center,

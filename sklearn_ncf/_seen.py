@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sklearn_ncf._large import let_go, parts_of
 from sklearn_ncf.nn import N_SPECIAL
 
 NO_PAIRS = np.empty((0, 2), dtype=np.int32)
@@ -24,18 +25,23 @@ class Seen:
 
     def with_rows(self, codes, targets, weight, n_ids):
         """What is seen after further training rows, of encoded ids of which each column has `n_ids`."""
-        weight = np.ones(len(codes)) if weight is None else weight / weight.mean()
         seen = Seen()
-        seen.counts = _added(self.counts, codes, weight, n_ids)
-        seen.sums = _added(self.sums, codes, weight * targets, n_ids)
-        seen.pairs = _distinct(np.concatenate([self.pairs, codes[:, :2]]))
+        seen.counts, seen.sums = ([np.zeros(n + N_SPECIAL) for n in n_ids] for _ in range(2))
+        for rows in parts_of(len(codes)):
+            weights = np.ones(rows.stop - rows.start) if weight is None else weight[rows] / weight.mean()
+            for values, columns in ((weights, seen.counts), (weights * targets[rows], seen.sums)):
+                for j, column in enumerate(columns):
+                    column += np.bincount(codes[rows, j] + N_SPECIAL, weights=values, minlength=len(column))
+            let_go(codes, targets, weight)
+        seen.counts, seen.sums = _added(self.counts, seen.counts), _added(self.sums, seen.sums)
+        seen.pairs = _distinct(self.pairs, codes)
         seen.held_out = self.held_out
         return seen
 
     def with_held_out(self, codes):
         """What is seen where further rows were held out."""
         seen = Seen()
-        vars(seen).update(vars(self), held_out=_distinct(np.concatenate([self.held_out, codes[:, :2]])))
+        vars(seen).update(vars(self), held_out=_distinct(self.held_out, codes))
         return seen
 
     def without_held_out(self):
@@ -99,7 +105,7 @@ class Seen:
 
     def all_pairs(self):
         """Users and items that came together, held out or not."""
-        return _distinct(np.concatenate([self.pairs, self.held_out]))
+        return _distinct(self.pairs, self.held_out)
 
 
 def _place_among(ids, codes):
@@ -109,15 +115,11 @@ def _place_among(ids, codes):
     return place[codes + N_SPECIAL]
 
 
-def _added(known, codes, values, n_ids):
-    """Sums per id of each column, with those of further rows; ids may have been added."""
-    added = []
-    for column, n in enumerate(n_ids):
-        sums = np.bincount(codes[:, column] + N_SPECIAL, weights=values, minlength=n + N_SPECIAL)
-        if known:
-            sums[: len(known[column])] += known[column]
-        added.append(sums.astype(np.float32))
-    return added
+def _added(known, further):
+    """Sums per id of each column, known ones and those of further rows; ids may have been added."""
+    for earlier, sums in zip(known, further, strict=False):  # nothing is known at first
+        sums[: len(earlier)] += earlier
+    return [sums.astype(np.float32) for sums in further]
 
 
 def _keys(pairs, n_items):
@@ -125,11 +127,23 @@ def _keys(pairs, n_items):
     return (pairs[:, 0].astype(np.int64) + N_SPECIAL) * n_items + pairs[:, 1] + N_SPECIAL
 
 
-def _distinct(pairs):
-    """Each pair once, sorted: int32 of shape (n_pairs, 2)."""
-    if not len(pairs):
+def _distinct(*codes):
+    """Each pair of users and items once, sorted: int32 of shape (n_pairs, 2), in place of the keys they come from."""
+    codes = [part for part in codes if len(part)]
+    if not codes:
         return NO_PAIRS
-    n_items = int(pairs[:, 1].max()) + N_SPECIAL + 1
-    keys = np.sort(_keys(pairs, n_items))
-    keys = keys[np.append(True, keys[1:] != keys[:-1])]
-    return (np.stack(np.divmod(keys, n_items), axis=1) - N_SPECIAL).astype(np.int32)
+    n_items = max(int(part[:, 1].max()) for part in codes) + N_SPECIAL + 1
+    keys = np.empty(sum(map(len, codes)), np.int64)
+    n_keys = 0
+    for part in codes:
+        for rows in parts_of(len(part)):
+            keys[n_keys : (n_keys := n_keys + rows.stop - rows.start)] = _keys(part[rows], n_items)
+        let_go(part)
+    keys.sort()
+    pairs, n_pairs, last = keys.view(np.int32).reshape(-1, 2), 0, None
+    for rows in parts_of(len(keys)):
+        part = keys[rows]
+        part = part[np.append(part[0] != last, part[1:] != part[:-1])]
+        last = keys[rows.stop - 1]
+        pairs[n_pairs : (n_pairs := n_pairs + len(part))] = np.stack(np.divmod(part, n_items), axis=1) - N_SPECIAL
+    return pairs if n_pairs == len(pairs) else pairs[:n_pairs].copy()

@@ -35,6 +35,15 @@ class Vocabulary:
         ids = _join_ids(self.ids, _sort_ids(distinct[frequent]))
         return Vocabulary(ids, kinds, distinct[~frequent], counts[~frequent].astype(np.int64))
 
+    def joined(self, column):
+        """A vocabulary with the new ids of a column behind the known ones, as they come."""
+        new = self.codes(column.ids) == MISSING
+        return Vocabulary(_join_ids(self.ids, column.ids[new]), self.kinds | kinds_of(column.ids))
+
+    def in_order(self):
+        """A vocabulary of the same ids in the order of a single fit."""
+        return Vocabulary(_sort_ids(self.ids), self.kinds)
+
     def codes(self, ids):
         """Codes of distinct ids, -1 where unknown."""
         return _positions_in(self._index, ids)

@@ -43,6 +43,7 @@ def test_a_history_is_the_scaled_sum_of_the_partners():
 @pytest.mark.parametrize("rows_at_once", [1, 3, 100])
 def test_sums_in_blocks_are_the_same(monkeypatch, rows_at_once):
     monkeypatch.setattr(_history, "ROWS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr(_history, "PAIRS_AT_ONCE", rows_at_once)
     net = network()
     torch.testing.assert_close(net.history.summed, sums(net).detach())
 

@@ -12,11 +12,14 @@ ROOT = Path(sklearn_ncf.__file__).parent
 # What each file or package of ours may import from the others. What is not listed may import nothing of ours.
 MAY_IMPORT = {
     "__init__": {"_encoder", "_ranker", "_recommend", "_regressor", "_version"},
+    "_columns": {"_large"},
     "_vocabulary": {"_columns"},
     "_stamp": {"_version"},
-    "_encoder": {"_columns", "_stamp", "_vocabulary"},
-    "_seen": {"nn"},
+    "_encoder": {"_columns", "_large", "_stamp", "_vocabulary"},
+    "_ratings": {"_large"},
+    "_seen": {"_large", "nn"},
     "_state": {"_random", "nn", "training"},
+    "_rows": {"_columns", "_large", "nn"},
     "_checkpointing": {"_state", "_version", "training"},
     "_growth": {"_random", "nn", "training"},
     "_parameters": {"nn", "training"},
@@ -27,6 +30,7 @@ MAY_IMPORT = {
         "_growth",
         "_parameters",
         "_random",
+        "_rows",
         "_seen",
         "_stamp",
         "_state",
@@ -41,7 +45,7 @@ MAY_IMPORT = {
     "model_selection": {"_columns"},
     "_ranker": {"_base", "_ranking", "_ratings", "nn", "training"},
     "_regressor": {"_base", "_ratings", "training"},
-    "training": {"_files", "nn"},
+    "training": {"_files", "_large", "_random", "nn"},
 }
 OPTIONAL = {
     "matplotlib",

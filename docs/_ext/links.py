@@ -2,8 +2,6 @@
 
 import re
 
-import sklearn_ncf
-
 MARKDOWN = [
     (r"\]\(\.\./benchmarks/README\.md", "](benchmarks.md"),
     (r"\]\(\.\./CHANGELOG\.md", "](changelog.md"),
@@ -14,7 +12,6 @@ MARKDOWN = [
 RESTRUCTURED = [
     (r"``docs/(\w+)\.md``", r":doc:`docs/\1.md </\1>`"),
     (r"``examples/(plot_\w+)\.py``", r":doc:`examples/\1.py </auto_examples/\1>`"),
-    (r"\((\w+_), ", r"(\\ `\1`, "),  # a fitted attribute in a shape, as in (n_iter_, n_columns), is no link
 ]
 
 
@@ -23,7 +20,6 @@ def setup(app):
     app.connect("source-read", _page)
     app.connect("include-read", _included)
     app.connect("autodoc-process-docstring", _docstring, priority=400)  # before numpydoc
-    app.connect("missing-reference", _top_level)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -37,14 +33,6 @@ def _included(app, path, docname, content):
 
 def _docstring(app, what, name, obj, options, lines):
     lines[:] = _rewritten("\n".join(lines), RESTRUCTURED).split("\n")
-
-
-def _top_level(app, env, node, contnode):
-    """The package's own names are found from the docstrings of its subpackages too."""
-    if node.get("refdomain") != "py" or node["reftarget"] not in sklearn_ncf.__all__:
-        return None
-    python, target = env.domains["py"], f"sklearn_ncf.{node['reftarget']}"
-    return python.resolve_xref(env, node["refdoc"], app.builder, node["reftype"], target, node, contnode)
 
 
 def _rewritten(text, rules):

@@ -37,8 +37,8 @@ def to_onnx(model, path):
     Parameters
     ----------
     model : estimator or Pipeline
-        A fitted :class:`NCFRegressor` or :class:`NCFRanker`, a Pipeline of :class:`IdEncoder` and one of them, or a
-        fitted search over one of these.
+        A fitted :class:`~sklearn_ncf.NCFRegressor` or :class:`~sklearn_ncf.NCFRanker`, a Pipeline of
+        :class:`~sklearn_ncf.IdEncoder` and one of them, or a fitted search over one of these.
 
     path : str or path-like
         File to write. It is replaced when the export has succeeded, and left alone otherwise.
@@ -65,8 +65,8 @@ def to_onnx(model, path):
     -----
     *Inputs*: one a column, of shape [n], named as in `fit` (``user``, ``item``, ``context_1``, ... where the columns
     had no names). Ids that were integers in `fit`, whole floats or booleans (0 and 1) are of type int64, the others
-    strings. *Output*: ``ratings`` of an :class:`NCFRegressor`, ``scores`` of an :class:`NCFRanker`, float32 of shape
-    [n].
+    strings. *Output*: ``ratings`` of an :class:`~sklearn_ncf.NCFRegressor`, ``scores`` of an
+    :class:`~sklearn_ncf.NCFRanker`, float32 of shape [n].
 
     A missing id is ``-1`` or the empty string, unless `fit` has seen that as an id. See ``docs/serving.md``.
 

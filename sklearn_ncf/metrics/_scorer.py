@@ -16,10 +16,10 @@ from sklearn_ncf.nn import ITEM, USER
 class RankingScorer(BaseEstimator):
     """Score a fitted model by the rank that it gives to held-out positives.
 
-    Usable as ``scoring=`` in `cross_validate` and `GridSearchCV`, with :class:`NCFRanker`, :class:`NCFRegressor` or a
-    Pipeline that ends in one. Each user of the rows to score is a list: all items known to the model, or, with
-    `n_negatives`, each positive among sampled ones. What the user has had in `fit` is left out of the lists, and of the
-    positives too. Ties count against the model. The score is the mean over users.
+    Usable as ``scoring=`` in `cross_validate` and `GridSearchCV`, with :class:`~sklearn_ncf.NCFRanker`,
+    :class:`~sklearn_ncf.NCFRegressor` or a Pipeline that ends in one. Each user of the rows to score is a list: all
+    items known to the model, or, with `n_negatives`, each positive among sampled ones. What the user has had in `fit`
+    is left out of the lists, and of the positives too. Ties count against the model. The score is the mean over users.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class RankingScorer(BaseEstimator):
 
     References
     ----------
-    W. Krichene, S. Rendle (2020). "On Sampled Metrics for Item Recommendation", KDD.
+    Krichene, W., S. Rendle (2020). "On Sampled Metrics for Item Recommendation", KDD.
 
     Examples
     --------

@@ -35,7 +35,7 @@ class FastDropout(nn.Module):
 
     References
     ----------
-    N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov (2014). "Dropout: A Simple Way to Prevent
+    Srivastava, N., G. Hinton, A. Krizhevsky, I. Sutskever, R. Salakhutdinov (2014). "Dropout: A Simple Way to Prevent
     Neural Networks from Overfitting", JMLR 15.
 
     Examples

@@ -78,11 +78,11 @@ class EmbeddingNN(nn.Module):
 
     References
     ----------
-    X. He, L. Liao, H. Zhang, L. Nie, X. Hu, T.-S. Chua (2017). "Neural Collaborative Filtering", WWW.
+    He, X., L. Liao, H. Zhang, L. Nie, X. Hu, T.-S. Chua (2017). "Neural Collaborative Filtering", WWW.
 
-    S. Rendle (2010). "Factorization Machines", ICDM.
+    Rendle, S. (2010). "Factorization Machines", ICDM.
 
-    Y. Koren (2008). "Factorization Meets the Neighborhood: a Multifaceted Collaborative Filtering Model", KDD.
+    Koren, Y. (2008). "Factorization Meets the Neighborhood: a Multifaceted Collaborative Filtering Model", KDD.
 
     Examples
     --------
@@ -226,17 +226,12 @@ class EmbeddingNN(nn.Module):
             Batches an epoch: histories are brought up to date several times an epoch.
         """
         if self.history is not None:
-            self.history.observe(*self._rows_of_pairs(codes, torch.int32), n_batches)
+            self.history.observe(codes, self.first_rows[:2], n_batches)
 
     def remember(self, codes: Tensor) -> None:
         """Tell the histories of further pairs, none of which `observe` told of; their vectors stay as they are."""
         if self.history is not None:
-            self.history.extend(*self._rows_of_pairs(codes, torch.int64))
-
-    def _rows_of_pairs(self, codes: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        first = self.first_rows[:2].to(dtype)
-        users, items = (codes.to(first) + first).unbind(1)
-        return users.contiguous(), items.contiguous()
+            self.history.extend(*(codes.to(self.first_rows) + self.first_rows[:2]).unbind(1))
 
     def table_rows(self, codes: Tensor) -> Tensor:
         """The rows of `embedding` and `bias` that codes stand for, in the shape of the codes."""

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 INIT_STD = 0.01
 ROWS_AT_ONCE = 65_536  # of a table to sum up histories for: bounds the memory beside it
+PAIRS_AT_ONCE = 2**20  # to put in order
 
 
 class History(nn.Module):
@@ -30,9 +31,9 @@ class History(nn.Module):
 
     References
     ----------
-    Y. Koren (2008). "Factorization Meets the Neighborhood: a Multifaceted Collaborative Filtering Model", KDD.
+    Koren, Y. (2008). "Factorization Meets the Neighborhood: a Multifaceted Collaborative Filtering Model", KDD.
 
-    S. Kabbur, X. Ning, G. Karypis (2013). "FISM: Factored Item Similarity Models for Top-N Recommender Systems", KDD.
+    Kabbur, S., X. Ning, G. Karypis (2013). "FISM: Factored Item Similarity Models for Top-N Recommender Systems", KDD.
     """
 
     REFRESHES = 10
@@ -43,17 +44,29 @@ class History(nn.Module):
         self.register_buffer("summed", torch.zeros(n_rows, width))
         self.register_buffer("counts", torch.zeros(n_rows, 1))  # of partners
         self._share: Tensor | None = None  # of a partner in a history, while there is training
+        self.arrived: list[tuple] = []  # gradients of a step, each with the method that takes it and its rows
 
-    def observe(self, users: Tensor, items: Tensor, n_batches: int) -> None:
-        """Take the pairs in training, each once, by their table rows, those of users before those of items.
+    def observe(self, codes: Tensor, first_rows: Tensor, n_batches: int) -> None:
+        """Take the pairs in training, each once, in codes whose table rows begin with `first_rows`.
 
         `n_batches` make an epoch.
         """
         weight = self.weight
-        counts = torch.bincount(users, minlength=len(weight)) + torch.bincount(items, minlength=len(weight))
+
+        def parts():
+            return (part.to(weight.device, torch.int64) + first_rows for part in codes.split(PAIRS_AT_ONCE))
+
+        counts = sum(torch.bincount(rows.flatten(), minlength=len(weight)) for rows in parts())
         self._offsets = F.pad(counts.cumsum(0), (1, 0))
-        of_users, of_items = items[users.argsort(stable=True)], users[items.argsort(stable=True)]
-        self._partners = torch.cat([of_users, of_items])
+        self._partners = torch.empty(2 * len(codes), dtype=torch.int32, device=weight.device)
+        free = self._offsets[:-1].clone()  # the next place of each row's partners
+        for rows in parts():
+            for own, partners in (rows.unbind(1), rows.flip(1).unbind(1)):
+                order = own.argsort(stable=True)
+                ids, n = own[order].unique_consecutive(return_counts=True)
+                places = torch.arange(len(own), device=own.device) + (free[ids] - n.cumsum(0) + n).repeat_interleave(n)
+                self._partners[places] = partners[order].int()
+                free[ids] += n
         self.counts.copy_(counts.unsqueeze(1))
         self._share = self._share_of(self.counts)
         self._interval = max(1, n_batches // self.REFRESHES)
@@ -89,7 +102,7 @@ class History(nn.Module):
             vectors[:, :2] -= F.embedding(pairs.flip(1), self.weight) * self._share[pairs]
         if self.weight.requires_grad:
             vectors.requires_grad_()
-            vectors.register_hook(lambda gradient: self._gather(pairs, gradient[:, :2]))
+            vectors.register_hook(lambda gradient: self.arrived.append((self._gather, pairs, gradient[:, :2])))
         return vectors
 
     def look_up(self, rows: Tensor) -> Tensor:
@@ -97,12 +110,17 @@ class History(nn.Module):
         vectors = F.embedding(rows, self.summed)
         if self.training and torch.is_grad_enabled() and self._share is not None and self.weight.requires_grad:
             vectors.requires_grad_()
-            vectors.register_hook(lambda gradient: self._gather_negatives(rows, gradient))
+            vectors.register_hook(lambda gradient: self.arrived.append((self._gather_negatives, rows, gradient)))
         return vectors
 
     def before_step(self) -> None:
         """Give the gradient gathered to the optimizer, where it is time for it."""
-        if not self.weight.requires_grad or self._n_gathered < self._interval:
+        if not self.weight.requires_grad:
+            return
+        for gather, rows, gradient in self.arrived:
+            gather(rows, gradient)
+        self.arrived = []
+        if self._n_gathered < self._interval:
             return
         for rows, summed in self._sums_of(self._of_sums):
             self._of_weight[rows] += summed
@@ -123,6 +141,7 @@ class History(nn.Module):
     def end_training(self) -> None:
         """Let go of what only training needs: the pairs, and tables of gradients."""
         self._partners = self._offsets = self._share = self._of_sums = self._of_weight = None
+        self.arrived = []
 
     @torch.no_grad()
     def _gather_negatives(self, rows: Tensor, gradient: Tensor) -> None:

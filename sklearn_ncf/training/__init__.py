@@ -3,13 +3,20 @@
 from sklearn_ncf.training._anchor import Anchor
 from sklearn_ncf.training._batches import Ratings
 from sklearn_ncf.training._callbacks import SCHEDULES, build_callbacks, is_callback
-from sklearn_ncf.training._checkpoints import Checkpoints
+from sklearn_ncf.training._checkpoints import Checkpoints, NoCheckpoints
 from sklearn_ncf.training._device import resolve_device
 from sklearn_ncf.training._losses import LOSSES, RANKING_LOSSES, RankingLoss
 from sklearn_ncf.training._memory import check_memory
 from sklearn_ncf.training._negatives import NegativeSampler
 from sklearn_ncf.training._net import as_tensors, best_epoch_of, build_net, history_of, predict_ratings, train
 from sklearn_ncf.training._optimizers import OPTIMIZERS, optimizer_class
+from sklearn_ncf.training._processes import (
+    agreed_seed,
+    from_first,
+    in_whole_shares,
+    is_first_process,
+    refuse_differences,
+)
 
 __all__ = [
     "LOSSES",
@@ -19,17 +26,23 @@ __all__ = [
     "Anchor",
     "Checkpoints",
     "NegativeSampler",
+    "NoCheckpoints",
     "RankingLoss",
     "Ratings",
+    "agreed_seed",
     "as_tensors",
     "best_epoch_of",
     "build_callbacks",
     "build_net",
     "check_memory",
+    "from_first",
     "history_of",
+    "in_whole_shares",
     "is_callback",
+    "is_first_process",
     "optimizer_class",
     "predict_ratings",
+    "refuse_differences",
     "resolve_device",
     "train",
 ]

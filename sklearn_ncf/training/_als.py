@@ -38,9 +38,9 @@ class AlternatingLeastSquares(torch.optim.Optimizer):
 
     References
     ----------
-    Y. Hu, Y. Koren, C. Volinsky (2008). "Collaborative Filtering for Implicit Feedback Datasets", ICDM.
+    Hu, Y., Y. Koren, C. Volinsky (2008). "Collaborative Filtering for Implicit Feedback Datasets", ICDM.
 
-    S. Rendle, W. Krichene, L. Zhang, Y. Koren (2022). "Revisiting the Performance of iALS on Item Recommendation
+    Rendle, S., W. Krichene, L. Zhang, Y. Koren (2022). "Revisiting the Performance of iALS on Item Recommendation
     Benchmarks", RecSys.
     """
 
@@ -58,7 +58,8 @@ class AlternatingLeastSquares(torch.optim.Optimizer):
         """Solve for all users, then for all items, and return the mean loss of a positive."""
         if data is not self._data:
             self._data = data
-            pairs, weight = _distinct(module.table_rows(data.codes), data.sample_weight)
+            codes, _, *weight = data.columns()
+            pairs, weight = _distinct(module.table_rows(codes), *weight)
             self._sides = [_Side(pairs, weight, column) for column in (USER, ITEM)]
         users, items = self._sides
         weight_decay = self.param_groups[0]["weight_decay"]
@@ -69,7 +70,7 @@ class AlternatingLeastSquares(torch.optim.Optimizer):
         return ((error + all_pairs) / items.weight.sum()).item()
 
 
-def _distinct(pairs: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+def _distinct(pairs: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Each pair once, with the sum of its weights."""
     n_rows = int(pairs.max()) + 1
     keys, place = (pairs[:, USER] * n_rows + pairs[:, ITEM]).unique(return_inverse=True)

@@ -29,7 +29,7 @@ class Anchor:
 
     References
     ----------
-    J. Kirkpatrick et al. (2017). "Overcoming catastrophic forgetting in neural networks", PNAS 114(13).
+    Kirkpatrick, J. et al. (2017). "Overcoming catastrophic forgetting in neural networks", PNAS 114(13).
     """
 
     def __init__(self, module: EmbeddingNN, n_before: list[Tensor], n_now: list[Tensor]) -> None:

@@ -7,14 +7,18 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from sklearn_ncf._large import blocks_of, let_go
 from sklearn_ncf.training._negatives import Negatives, NegativeSampler
+from sklearn_ncf.training._processes import share_of
 
 
 class Ratings(Dataset):
     """Codes, ratings and weights as tensors on the training device, and what draws negatives for them, if needed.
 
-    codes : int64 of shape (n_rows, n_columns). ratings : float32 of shape (n_rows,), in rating units.
-    sample_weight : float32 of shape (n_rows,), of mean 1, or None.
+    codes : integer array of shape (n_rows, n_columns). ratings : array of shape (n_rows,), in rating units.
+    sample_weight : array of shape (n_rows,), or None.
+
+    Many rows, which come mixed, stay where they are and are brought to the device block by block.
     """
 
     def __init__(
@@ -26,18 +30,39 @@ class Ratings(Dataset):
         sampler: NegativeSampler | None = None,
     ) -> None:
         self.sampler = sampler
-        self.codes = torch.from_numpy(codes).to(device)
-        self.ratings = torch.from_numpy(ratings.astype(np.float32)).to(device)
-        self.sample_weight = None
-        if sample_weight is not None:
-            weight = (sample_weight / sample_weight.mean()).astype(np.float32)
-            self.sample_weight = torch.from_numpy(weight).to(device)
+        self.device = device
+        self._arrays = [codes, ratings] if sample_weight is None else [codes, ratings, sample_weight]
+        self._mean_weight = None if sample_weight is None else sample_weight.mean(dtype=np.float64)
+        self._blocks = blocks_of(len(codes))
+        if len(self._blocks) == 1:
+            self._tensors = self._brought(slice(None))
 
     def __len__(self) -> int:
-        return len(self.codes)
+        return len(self._arrays[0])
 
     def __getitem__(self, index) -> tuple[Tensor, Tensor]:
-        return self.codes[index], self.ratings[index]
+        return tuple(self.columns(index)[:2])
+
+    def columns(self, rows: slice = slice(None)) -> list[Tensor]:
+        """Codes (int64), ratings (float32) and, where there are any, weights (float32, of mean 1) of some rows."""
+        return self._brought(rows) if len(self._blocks) > 1 else [column[rows] for column in self._tensors]
+
+    def blocks(self, *, shuffle: bool) -> Iterator[list[Tensor]]:
+        """The columns of all rows, block by block."""
+        n_blocks = len(self._blocks)
+        for i in torch.randperm(n_blocks).tolist() if shuffle and n_blocks > 1 else range(n_blocks):
+            columns = self.columns(self._blocks[i])
+            if shuffle:
+                order = torch.randperm(len(columns[0])).to(columns[0].device)
+                columns = [column[order] for column in columns]
+            yield columns
+            let_go(*self._arrays)
+
+    def _brought(self, rows: slice) -> list[Tensor]:
+        codes, ratings, *weight = (array[rows] for array in self._arrays)
+        columns = [codes.astype(np.int64, copy=False), ratings.astype(np.float32)]  # a copy: some may only be read
+        columns += [(part / self._mean_weight).astype(np.float32) for part in weight]
+        return [torch.from_numpy(column).to(self.device) for column in columns]
 
 
 class Batch(tuple):
@@ -45,6 +70,7 @@ class Batch(tuple):
 
     sample_weight: Tensor | None
     negatives: Negatives | None
+    n_rows: int  # of the batch of which this is a process's share
 
     def __new__(
         cls,
@@ -56,13 +82,15 @@ class Batch(tuple):
         batch = super().__new__(cls, (codes, ratings))
         batch.sample_weight = sample_weight
         batch.negatives = negatives
+        batch.n_rows = len(codes)
         return batch
 
 
 class BatchIterator:
     """Yield `Ratings` in batches, the last one shorter where the rows do not divide evenly.
 
-    Negatives are drawn afresh for each batch; those of unshuffled rows, which validate, are the same every time.
+    Negatives are drawn afresh for each batch; those of unshuffled rows, which validate, are the same every time. Of
+    several processes that train together, each gets its share of every shuffled batch.
     """
 
     def __init__(self, dataset: Ratings, batch_size: int, shuffle: bool = False) -> None:
@@ -76,12 +104,25 @@ class BatchIterator:
     def __iter__(self) -> Iterator[Batch]:
         sampler, generator = self.dataset.sampler, None
         if sampler is not None and not self.shuffle:
-            generator = torch.Generator(self.dataset.codes.device).manual_seed(0)
-        columns = [self.dataset.codes, self.dataset.ratings, self.dataset.sample_weight]
-        if self.shuffle:
-            order = torch.randperm(len(self.dataset)).to(self.dataset.codes.device)
-            columns = [None if column is None else column[order] for column in columns]
-        for start in range(0, len(self.dataset), self.batch_size):
-            rows = slice(start, start + self.batch_size)
-            batch = [None if column is None else column[rows] for column in columns]
-            yield Batch(*batch, None if sampler is None else sampler(batch[0], generator))
+            generator = torch.Generator(self.dataset.device).manual_seed(0)
+        for columns in self._slices():
+            n_rows = len(columns[0])
+            rows = share_of(n_rows) if self.shuffle else slice(n_rows)
+            batch = Batch(*(column[rows] for column in columns))
+            if sampler is not None:
+                batch.negatives = sampler(columns[0], generator).of(rows)
+            batch.n_rows = n_rows
+            yield batch
+
+    def _slices(self) -> Iterator[list[Tensor]]:
+        """Columns of `batch_size` rows each; what a block leaves over goes before the next one."""
+        rest = []
+        for columns in self.dataset.blocks(shuffle=self.shuffle):
+            if rest:
+                columns = [torch.cat(pair) for pair in zip(rest, columns, strict=True)]
+            n_whole = len(columns[0]) // self.batch_size * self.batch_size
+            for start in range(0, n_whole, self.batch_size):
+                yield [column[start : start + self.batch_size] for column in columns]
+            rest = [column[n_whole:] for column in columns] if n_whole < len(columns[0]) else []
+        if rest:
+            yield rest

@@ -88,7 +88,7 @@ def build_callbacks(
             monitor=best, lower_is_better=validation_score is None, patience=patience, threshold=0, load_best=True
         )
         callbacks.append((BEST_EPOCH, stopping))
-    if checkpoints is not None:
+    if checkpoints is not None and checkpoints.writes:
         callbacks.append(("checkpoints", WriteCheckpoints(checkpoints)))  # behind all others, whose state it writes
     return callbacks
 

@@ -50,7 +50,23 @@ def read_state(path: Path, device: str) -> dict:
         ) from error
 
 
-class Checkpoints:
+class NoCheckpoints:
+    """What stands for checkpoints where none are written: a state to go on from, if there is one, and its seed."""
+
+    writes = False
+
+    def __init__(self, state: dict | None = None) -> None:
+        self.state = state
+        self.seed: int | None = state and state["seed"]
+
+    def finish(self, net) -> None:
+        """Nothing is written."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Checkpoints(NoCheckpoints):
     """A training's folder: takes what is written after each epoch, and gives what an earlier run has left.
 
     The folder is named after a fingerprint of the training and locked while it runs, so that of two equal trainings at
@@ -76,6 +92,8 @@ class Checkpoints:
         That of the training, to be set where none was found.
     """
 
+    writes = True
+
     def __init__(self, directory, fingerprint: str, *, keeps_all: bool, device: str) -> None:
         self.keeps_all = keeps_all
         self.folder, self._lock = _first_free(Path(directory), f"fit-{fingerprint}")
@@ -83,11 +101,10 @@ class Checkpoints:
             for left in self.folder.glob("*" + TEMPORARY):  # of a process killed while it wrote
                 left.unlink()
             paths = [path for path in [self.folder / FINISHED, *reversed(self._epochs())] if path.exists()]
-            self.state = read_state(paths[0], device) if paths else None
+            super().__init__(read_state(paths[0], device) if paths else None)
         except BaseException:
             self.close()
             raise
-        self.seed: int | None = self.state and self.state["seed"]
 
     def close(self) -> None:
         """Let others have the folder; one that holds nothing goes."""

@@ -23,6 +23,12 @@ class Negatives(NamedTuple):
     excluded: Tensor
     share: Tensor
 
+    def of(self, rows: slice) -> "Negatives":
+        """Those of some rows of the batch."""
+        return Negatives(
+            self.items[rows] if self.items.dim() == 2 else self.items, self.excluded[rows], self.share[rows]
+        )
+
 
 class NegativeSampler:
     r"""Draws items uniformly from those that a user has not had.

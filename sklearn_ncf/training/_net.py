@@ -15,6 +15,7 @@ from sklearn_ncf.training._callbacks import BEST_EPOCH
 from sklearn_ncf.training._checkpoints import Checkpoints, has_stopped, restore_training
 from sklearn_ncf.training._losses import RankingLoss, RatingLoss
 from sklearn_ncf.training._optimizers import optimizer_params
+from sklearn_ncf.training._processes import SharedTraining, mean_over_processes, n_processes
 from sklearn_ncf.training._rowwise import RowwiseAdamW, mark_tables
 
 LISTS_AT_ONCE = 2048  # of positives and their negatives, in validation
@@ -29,6 +30,7 @@ class NCFNet(NeuralNet):
     """A skorch net that reads its batches from tensors, weights rows and refuses to go on with a broken loss."""
 
     penalty_ = None  # of a batch's codes, added to the loss that is minimised but not to the one that is reported
+    shared_: SharedTraining | None = None  # what makes the steps of several processes one
 
     def on_epoch_end(self, net, **kwargs):
         super().on_epoch_end(net, **kwargs)
@@ -85,9 +87,8 @@ class NCFNet(NeuralNet):
     def train_step_single(self, batch: Batch, **fit_params):
         self._set_training(True)
         predicted, loss = self._forward(batch)
-        self._objective(batch, loss).backward()
-        self._tell_history("before_step")
-        return {"loss": self.criterion_.in_rating_units(loss.detach()), "y_pred": predicted}
+        self._descend(batch, loss)
+        return {"loss": self.criterion_.in_rating_units(mean_over_processes(loss.detach())), "y_pred": predicted}
 
     def validation_step(self, batch: Batch, **fit_params):
         self._set_training(False)
@@ -99,7 +100,8 @@ class NCFNet(NeuralNet):
         """An epoch without a record of each batch, which would take a tenth of the time; one stands for all."""
         schedulers = [callback for _, callback in self.callbacks_ if isinstance(callback, LRScheduler)]
         parameters = list(self.module_.parameters())
-        losses, sizes = [], []
+        # One tensor for all: thousands of small ones, between those that come and go, would keep the memory in pieces.
+        losses, sizes = torch.empty(len(iterator), device=self.device), []
         self._set_training(training)
         with torch.set_grad_enabled(training):
             for batch in iterator:
@@ -107,16 +109,15 @@ class NCFNet(NeuralNet):
                 if training:
                     for parameter in parameters:  # a fraction of the time of the optimizer's zero_grad
                         parameter.grad = None
-                    self._objective(batch, loss).backward()
-                    self._tell_history("before_step")
+                    self._descend(batch, loss)
                     self.optimizer_.step()
                     self._tell_history("after_step")
                     for scheduler in schedulers:
                         scheduler.on_batch_end(self, training=True)
-                losses.append(loss.detach())
-                sizes.append(len(batch[0]))
+                losses[len(sizes)] = loss.detach()
+                sizes.append(batch.n_rows)
         sizes = torch.tensor(sizes, dtype=torch.float64)
-        mean = torch.stack(losses).cpu().double() @ sizes / sizes.sum()
+        mean = mean_over_processes(losses.cpu().double() @ sizes / sizes.sum())
         self._record_epoch(prefix, mean.item(), n_rows=int(sizes.sum()), n_batches=len(sizes))
 
     def _record_epoch(self, prefix: str, loss: float, *, n_rows: int, n_batches: int) -> None:
@@ -126,7 +127,19 @@ class NCFNet(NeuralNet):
         self.history.record_batch(prefix + "_batch_size", n_rows)
         self.history.record(prefix + "_batch_count", n_batches)
 
+    def _descend(self, batch: Batch, loss: Tensor) -> None:
+        """The backward pass, and what follows it before the step."""
+        (loss if self.penalty_ is None else loss + self.penalty_(batch[0])).backward()
+        if self.shared_ is not None:
+            self.shared_.average_gradients()
+        self._tell_history("before_step")
+
     def _forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        if self.shared_ is not None and self.module_.training:
+            return self.shared_.call(self._computed, batch)
+        return self._computed(batch)
+
+    def _computed(self, batch: Batch) -> tuple[Tensor, Tensor]:
         codes, ratings = batch
         if self.module_.training and isinstance(self.optimizer_, RowwiseAdamW):
             self.optimizer_.prepare(self.module_.table_rows(codes))
@@ -143,10 +156,6 @@ class NCFNet(NeuralNet):
                 f"{type(self.module_).__name__} returned shape {tuple(predicted.shape)}."
             )
         return predicted, self.criterion_(predicted, ratings, batch.sample_weight)
-
-    def _objective(self, batch: Batch, loss: Tensor) -> Tensor:
-        """What training minimises."""
-        return loss if self.penalty_ is None else loss + self.penalty_(batch[0])
 
     def _tell_history(self, event: str) -> None:
         """Call the method of that name of the network's `History`, if it has one."""
@@ -261,6 +270,8 @@ def train(
     net.notify("on_train_begin", X=data, y=None)
     if state is not None:
         restore_training(net, state)
+    if n_processes() > 1 and not isinstance(net.optimizer_, AlternatingLeastSquares):  # which all processes solve alike
+        net.shared_ = SharedTraining(net)
     try:
         if not has_stopped(net):
             net.fit_loop(data, epochs=net.max_epochs - len(net.history))
@@ -273,14 +284,17 @@ def train(
         raise
     finally:
         net.set_params(train_split=None)  # or the net would hold on to the validation part
+        shared, net.shared_ = net.shared_, None
         if net.history:
             net.notify("on_train_end", X=data, y=None)
         net._tell_history("end_training")
         if isinstance(net.optimizer_, AlternatingLeastSquares):
             net.optimizer_.end_training()
         net.module_.eval()
+    if shared is not None:
+        shared.end()
     with torch.no_grad():
-        scores = net.module_(data.codes[:PREDICTION_CHUNK])
+        scores = net.module_(data[:PREDICTION_CHUNK][0])
     if not scores.isfinite().all():  # the last step went too far
         net.refuse("The predictions became infinite or NaN")
 

@@ -96,12 +96,11 @@ class RowwiseAdamW(torch.optim.Optimizer):
         return loss
 
 
-def mark_tables(module: nn.Module) -> None:
-    """Give a module's embedding tables sparse gradients, and mark them for `RowwiseAdamW`."""
+def mark_tables(module: nn.Module, *, sparse: bool = True) -> None:
+    """Give a module's embedding tables sparse gradients, and mark them for `RowwiseAdamW`, or undo it."""
     for table in module.modules():
         if isinstance(table, nn.Embedding):
-            table.sparse = True
-            table.weight.is_table = True
+            table.sparse = table.weight.is_table = sparse
 
 
 def _catch_up(table: Tensor, state: dict, rows: Tensor, kept: Tensor, group: dict) -> None:

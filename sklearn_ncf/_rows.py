@@ -1,0 +1,42 @@
+"""From a table to the rows of codes that a network reads."""
+
+from sklearn_ncf._columns import MISSING, chunks_of, read_table
+from sklearn_ncf._large import is_large, is_mapped, let_go, mixed, parts_of
+from sklearn_ncf.nn import N_SPECIAL
+
+
+def codes_of(encoder, columns, module):
+    """Codes of columns, and how many rows of each are unknown.
+
+    -1 stands for unknown ids, -2 for missing ones, which networks of somebody's own see as -1 too.
+    """
+    columns = list(columns)
+    codes, n_unknown = encoder._codes_of(columns)
+    if hasattr(module, "table_rows"):
+        for j, column in enumerate(columns):
+            codes[column.positions == MISSING, j] = -N_SPECIAL
+    return codes, n_unknown
+
+
+def learn_rows(encoder, X, y, sample_weight, *, module, goes_on):
+    """Codes, ratings and weights of rows, whose ids the encoder learns, anew unless the training `goes_on`.
+
+    Many rows are mixed, and lie on disk where the table or the ratings do.
+    """
+    n_rows = len(y)
+    if not is_large(n_rows):
+        codes, _ = codes_of(encoder, encoder._learn(X, reset=not goes_on), module)
+        return codes, y, sample_weight
+    if goes_on:
+        encoder._learn(X, reset=False)
+    else:
+        encoder._learn_in_parts(X)
+
+    def parts():
+        for table, rows in zip(chunks_of(X), parts_of(n_rows), strict=True):
+            codes, _ = codes_of(encoder, read_table(table, estimator=encoder)[1], module)
+            yield codes, y[rows], None if sample_weight is None else sample_weight[rows]
+            let_go(X, y)
+
+    weighted, on_disk = sample_weight is not None, is_mapped(X) or is_mapped(y)
+    return mixed(parts(), n_rows, encoder.n_features_in_, weighted=weighted, on_disk=on_disk)

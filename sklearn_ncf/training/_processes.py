@@ -1,0 +1,171 @@
+"""Training in several processes, started by torchrun: each takes a share of every batch, all take the same step."""
+
+import inspect
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from sklearn_ncf._random import drawn_seed
+from sklearn_ncf.nn import History
+from sklearn_ncf.training._rowwise import RowwiseAdamW, mark_tables
+
+# A forward pass exchanges no buffers; the parameter has another name since torch 2.13.
+_NAMES = inspect.signature(DistributedDataParallel).parameters
+NO_BUFFERS = {"forward_sync_buffers" if "forward_sync_buffers" in _NAMES else "broadcast_buffers": False}
+# As does the function that gathers.
+all_gather = getattr(distributed, "all_gather_single", None) or distributed.all_gather_into_tensor
+
+
+def n_processes() -> int:
+    """How many processes train together: those of torch's default process group, if there is one."""
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes and reports."""
+    return n_processes() == 1 or distributed.get_rank() == 0
+
+
+def from_first(value):
+    """The first process's value; the others' own are ignored."""
+    values = [value]
+    if n_processes() > 1:
+        distributed.broadcast_object_list(values, src=0)
+    return values[0]
+
+
+def agreed_seed(random_state) -> int | None:
+    """The seed that the first process draws from its `random_state`; None where there is but one."""
+    return from_first(drawn_seed(random_state)) if n_processes() > 1 else None
+
+
+def refuse_differences(describe: Callable[[], str]) -> None:
+    """Raise `ValueError` in all processes where they do not describe what they train on in the same words."""
+    if n_processes() > 1:
+        descriptions = [""] * n_processes()
+        distributed.all_gather_object(descriptions, describe())
+        if len(set(descriptions)) > 1:
+            raise ValueError(
+                "The processes of this training have different rows or parameters. Call fit with the same ones in each "
+                "of them: it shares the rows out itself."
+            )
+
+
+def in_whole_shares(batch_size: int) -> int:
+    """A batch size that the processes can share evenly, at least as large."""
+    return -(-batch_size // n_processes()) * n_processes()
+
+
+def share_of(n_rows: int) -> slice:
+    """The part of a batch's rows that this process computes: all of them where they do not divide evenly."""
+    n = n_processes()
+    if n == 1 or n_rows % n:
+        return slice(n_rows)
+    return slice(distributed.get_rank() * (n_rows // n), (distributed.get_rank() + 1) * (n_rows // n))
+
+
+class SharedTraining:
+    """What makes the processes' steps one: gradients are averaged before each.
+
+    Those of dense parameters by torch's `DistributedDataParallel`; those of embedding tables, and what the histories
+    gather, as the rows that a batch names, so that what is exchanged does not grow with the tables. All processes draw
+    the same random numbers and so the same batches; what a step adds up is then the same in each of them, to the bit.
+
+    Parameters
+    ----------
+    net : NCFNet
+        Initialized; its network gets the first process's weights.
+    """
+
+    def __init__(self, net) -> None:
+        module = net.module_
+        for tensor in [*module.parameters(), *module.buffers()]:
+            distributed.broadcast(tensor.data, src=0)
+        self.module = module
+        self.rowwise = net.optimizer_ if isinstance(net.optimizer_, RowwiseAdamW) else None
+        history = getattr(module, "history", None)
+        self.history = history if isinstance(history, History) else None
+        self.tables: list[nn.Parameter] = []
+        if hasattr(module, "table_rows"):  # as for row-wise steps: only where it is known which rows are read
+            mark_tables(module)
+            self.tables = [table.weight for table in module.modules() if isinstance(table, nn.Embedding)]
+        by_rows = {id(table) for table in self.tables} | ({id(history.weight)} if self.history is not None else set())
+        names = [name for name, parameter in module.named_parameters(prefix="module") if id(parameter) in by_rows]
+        self.call: nn.Module = _Call(module)
+        if any(parameter.requires_grad and id(parameter) not in by_rows for parameter in module.parameters()):
+            DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(self.call, names)
+            self.call = DistributedDataParallel(self.call, **NO_BUFFERS)
+
+    def average_gradients(self) -> None:
+        """After the backward pass: exchange the rows of the tables and of the histories."""
+        tables = [table for table in self.tables if table.grad is not None]
+        gradients = [table.grad.coalesce() for table in tables]
+        exchanged = [(gradient.indices()[0], gradient.values()) for gradient in gradients]
+        if self.history is not None:
+            exchanged += [(rows, gradient) for _, rows, gradient in self.history.arrived]
+        exchanged = gathered(exchanged)
+        for table in tables:
+            rows, values = exchanged.pop(0)
+            if self.rowwise is None:
+                table.grad = torch.zeros_like(table).index_add_(0, rows, values)
+            else:
+                self.rowwise.prepare(rows)  # those that the other processes have read
+                table.grad = torch.sparse_coo_tensor(rows[None], values, table.shape, check_invariants=False)
+        if self.history is not None:
+            arrived = zip(self.history.arrived, exchanged, strict=True)
+            self.history.arrived = [(gather, rows, gradient) for (gather, *_), (rows, gradient) in arrived]
+
+    def end(self) -> None:
+        """Give every process the first one's weights, which differ by rounding at most, and leave the module alone."""
+        for tensor in [*self.module.parameters(), *self.module.buffers()]:
+            distributed.broadcast(tensor.data, src=0)
+        if self.rowwise is None:
+            mark_tables(self.module, sparse=False)
+
+
+def gathered(pairs: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
+    """Rows and gradients of all processes, one behind the other, the gradients divided by how many they are."""
+    n = n_processes()
+    if not pairs:
+        return []
+    sizes = _gathered(torch.tensor([[len(rows) for rows, _ in pairs]], device=pairs[0][0].device))
+    everywhere = []
+    for (rows, gradient), n_each in zip(pairs, sizes.T.tolist(), strict=True):
+        parts = [_gathered(_padded(part, max(n_each))).chunk(n) for part in (rows, gradient / n)]
+        everywhere.append(
+            tuple(torch.cat([part[:size] for part, size in zip(of_all, n_each, strict=True)]) for of_all in parts)
+        )
+    return everywhere
+
+
+def _gathered(part: Tensor) -> Tensor:
+    """The tensors of all processes, which are of one shape, one behind the other."""
+    everywhere = part.new_empty(n_processes() * len(part), *part.shape[1:])
+    all_gather(everywhere, part.contiguous())
+    return everywhere
+
+
+def _padded(part: Tensor, n_rows: int) -> Tensor:
+    return part if len(part) == n_rows else torch.cat([part, part.new_zeros(n_rows - len(part), *part.shape[1:])])
+
+
+def mean_over_processes(value: Tensor) -> Tensor:
+    """The mean of the processes' values."""
+    if n_processes() == 1:
+        return value
+    mean = value.to("cuda", copy=True) if distributed.get_backend() == "nccl" else value.clone()
+    distributed.all_reduce(mean)
+    return (mean / n_processes()).to(value.device)
+
+
+class _Call(nn.Module):
+    """Calls a function of the module that it holds, so that what the function computes is a forward pass."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, function, *args):
+        return function(*args)
