@@ -40,7 +40,8 @@ for name, model in [("global mean", DummyRegressor()), ("bias only", BiasOnly())
 
 print("\nA small search over the architecture, on a third of the rows:")
 grid = {"ncf__architecture": ["gmf", "neumf"], "ncf__embedding_dim": [16, 32]}
-search = GridSearchCV(pipe, grid, cv=2, scoring="neg_root_mean_squared_error", n_jobs=2, verbose=1, refit=False)
+halves = KFold(2, shuffle=True, random_state=0)  # the rows are sorted by user
+search = GridSearchCV(pipe, grid, cv=halves, scoring="neg_root_mean_squared_error", n_jobs=2, verbose=1, refit=False)
 search.fit(X[::3], y[::3])
 table = pd.DataFrame(search.cv_results_).sort_values("rank_test_score")
 print(table[["param_ncf__architecture", "param_ncf__embedding_dim", "mean_test_score"]].to_string(index=False))

@@ -13,6 +13,7 @@ from train_together import CASES, fitted
 
 from sklearn_ncf import recommend
 from sklearn_ncf.datasets import make_ratings
+from sklearn_ncf.training import _processes
 
 SCRIPT = Path(__file__).parent / "train_together.py"
 TORCHRUN = [sys.executable, "-W", "error", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -86,3 +87,14 @@ def test_a_process_that_dies_ends_the_run_with_an_error_and_the_next_run_goes_on
     np.testing.assert_allclose(predicted, alone.predict(X), rtol=0, atol=1e-3)
     np.testing.assert_allclose(losses, alone.history_["train_loss"], rtol=1e-4)
     assert [path.name for path in tmp_path.glob("checkpoints/*/*.pt")] == ["finished.pt"]
+
+
+def test_the_shares_of_a_batch_are_its_rows_once(monkeypatch):
+    monkeypatch.setattr(_processes, "n_processes", lambda: 3)
+    shares = []
+    for rank in range(3):
+        monkeypatch.setattr(_processes.distributed, "get_rank", lambda rank=rank: rank)
+        shares += list(range(12)[_processes.share_of(12)])
+        assert list(range(13)[_processes.share_of(13)]) == list(range(13))  # no even share: each computes all
+    assert shares == list(range(12))
+    assert [_processes.in_whole_shares(size) for size in (1, 3, 4096)] == [3, 3, 4098]
