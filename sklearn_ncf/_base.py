@@ -11,6 +11,7 @@ from sklearn_ncf._checkpointing import checkpoints_of
 from sklearn_ncf._columns import chunks_of, read_table, take_rows
 from sklearn_ncf._encoder import IdEncoder
 from sklearn_ncf._growth import carry_over, grow, n_ids_of
+from sklearn_ncf._large import let_go
 from sklearn_ncf._parameters import SHARED_CONSTRAINTS, check_joint_parameters, module_class
 from sklearn_ncf._random import seeded_torch
 from sklearn_ncf._rows import codes_of, learn_rows
@@ -104,6 +105,7 @@ class BaseNCF(BaseEstimator):
                 carry_over(self.net_.module_, net.module_)
             if hasattr(net.module_, "observe"):
                 net.module_.observe(torch.from_numpy(seen.pairs), -(-len(data) // net.batch_size))
+                let_go(seen.pairs)
             try:
                 id_means = self._id_means(seen)
                 train(net, data, *held_out, id_counts=seen.counts, id_means=id_means, checkpoints=checkpoints)
@@ -236,7 +238,7 @@ class BaseNCF(BaseEstimator):
         self.history_ = history_of(trained or net)
         self.n_iter_ = len(self.history_)
         self.best_epoch_ = best_epoch_of(trained or net)
-        self._seen = seen
+        self._seen = seen.in_memory()
         return self
 
     def _codes(self, X):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sklearn_ncf._large import let_go, parts_of
+from sklearn_ncf._large import is_mapped, let_go, new_array, parts_of
 from sklearn_ncf.nn import N_SPECIAL
 
 NO_PAIRS = np.empty((0, 2), dtype=np.int32)
@@ -14,7 +14,8 @@ class Seen:
     counts, sums : per column, float32 of shape (n_ids + 2,)
         Weight of the training rows of each id, and the sum of their targets; the missing and the unknown id first.
     pairs : int32 of shape (n_pairs, 2)
-        Users and items that training rows join, each pair once, in sorted order.
+        Users and items that training rows join, each pair once, in sorted order; on disk, where the rows are, until
+        `in_memory`.
     held_out : int32 of shape (n_pairs, 2)
         The same of rows that validated.
     """
@@ -36,6 +37,12 @@ class Seen:
         seen.counts, seen.sums = _added(self.counts, seen.counts), _added(self.sums, seen.sums)
         seen.pairs = _distinct(self.pairs, codes)
         seen.held_out = self.held_out
+        return seen
+
+    def in_memory(self):
+        """What is seen, with no pairs of a scratch file."""
+        seen = Seen()
+        vars(seen).update(vars(self), pairs=np.array(self.pairs) if is_mapped(self.pairs) else self.pairs)
         return seen
 
     def with_held_out(self, codes):
@@ -128,12 +135,15 @@ def _keys(pairs, n_items):
 
 
 def _distinct(*codes):
-    """Each pair of users and items once, sorted: int32 of shape (n_pairs, 2), in place of the keys they come from."""
+    """Each pair of users and items once, sorted: int32 of shape (n_pairs, 2), in place of the keys they come from.
+
+    They lie on disk where some of the codes do.
+    """
     codes = [part for part in codes if len(part)]
     if not codes:
         return NO_PAIRS
     n_items = max(int(part[:, 1].max()) for part in codes) + N_SPECIAL + 1
-    keys = np.empty(sum(map(len, codes)), np.int64)
+    keys = new_array(sum(map(len, codes)), np.int64, on_disk=any(map(is_mapped, codes)))
     n_keys = 0
     for part in codes:
         for rows in parts_of(len(part)):
@@ -146,4 +156,5 @@ def _distinct(*codes):
         part = part[np.append(part[0] != last, part[1:] != part[:-1])]
         last = keys[rows.stop - 1]
         pairs[n_pairs : (n_pairs := n_pairs + len(part))] = np.stack(np.divmod(part, n_items), axis=1) - N_SPECIAL
-    return pairs if n_pairs == len(pairs) else pairs[:n_pairs].copy()
+    let_go(keys)
+    return pairs[:n_pairs] if n_pairs == len(pairs) or is_mapped(pairs) else pairs[:n_pairs].copy()

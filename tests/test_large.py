@@ -153,6 +153,7 @@ def test_scratch_files_go_with_the_fit_and_full_disks_are_said(tmp_path, ratings
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
     model = quick().fit(X, y)
     assert not list(scratch.iterdir())
+    assert not _large.is_mapped(model._seen.pairs)
     before = model.predict(X)
 
     def full(*args):

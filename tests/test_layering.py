@@ -28,6 +28,7 @@ MAY_IMPORT = {
         "_columns",
         "_encoder",
         "_growth",
+        "_large",
         "_parameters",
         "_random",
         "_rows",

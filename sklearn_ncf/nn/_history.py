@@ -6,7 +6,7 @@ from torch.nn import functional as F
 
 INIT_STD = 0.01
 ROWS_AT_ONCE = 65_536  # of a table to sum up histories for: bounds the memory beside it
-PAIRS_AT_ONCE = 2**20  # to put in order
+PAIRS_AT_ONCE = 2**18  # to put in order
 
 
 class History(nn.Module):
