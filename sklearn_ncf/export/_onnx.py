@@ -59,7 +59,7 @@ def to_onnx(model, path):
 
     See Also
     --------
-    recommend : Ranked items from a fitted model, in Python.
+    sklearn_ncf.recommend : Ranked items from a fitted model, in Python.
 
     Notes
     -----
