@@ -72,6 +72,12 @@ def test_processes_with_other_rows_are_refused_in_each_of_them(folder):
 
 
 @pytest.mark.slow
+def test_a_fit_does_not_hold_the_process_group(folder):
+    # gloo's threads would go on while the interpreter ends, and now and then abort it
+    assert [(folder / f"group-{rank}.txt").read_text() for rank in (0, 1)] == ["None", "None"]
+
+
+@pytest.mark.slow
 def test_a_process_that_dies_ends_the_run_with_an_error_and_the_next_run_goes_on(tmp_path):
     done = run_together(tmp_path, "killed", timeout=60)
     assert done.returncode != 0

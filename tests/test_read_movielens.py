@@ -227,7 +227,9 @@ def test_two_files_of_ratings_are_named(tmp_path):
     assert len(read_movielens(tmp_path / "ml-25m").target) == len(RATINGS)
 
 
-@pytest.mark.parametrize("content", [b"", b"<html>Not found</html>", make_archive("1m")[:-40]])
+@pytest.mark.parametrize(
+    "content", [b"", b"<html>Not found</html>", make_archive("1m")[:-40]], ids=["empty", "page", "cut"]
+)
 def test_what_is_no_complete_archive_is_an_error(tmp_path, content):
     path = tmp_path / "ml-1m.zip"
     path.write_bytes(content)

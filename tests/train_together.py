@@ -7,6 +7,7 @@ import os
 import pickle
 import signal
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -84,4 +85,6 @@ if __name__ == "__main__":
         (folder / f"{case}-{rank}.pkl").write_bytes(pickle.dumps(result))
         if rank == 0 and case == "seedless":
             (folder / "model.pkl").write_bytes(pickle.dumps(model))
+    group = weakref.ref(distributed.group.WORLD)
     distributed.destroy_process_group()
+    (folder / f"group-{rank}.txt").write_text(str(group()))

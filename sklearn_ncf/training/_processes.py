@@ -14,8 +14,11 @@ from sklearn_ncf.training._rowwise import RowwiseAdamW, mark_tables
 # A forward pass exchanges no buffers; the parameter has another name since torch 2.13.
 _NAMES = inspect.signature(DistributedDataParallel).parameters
 NO_BUFFERS = {"forward_sync_buffers" if "forward_sync_buffers" in _NAMES else "broadcast_buffers": False}
-# As does the function that gathers.
-all_gather = getattr(distributed, "all_gather_single", None) or distributed.all_gather_into_tensor
+
+if distributed.is_available():
+    # Torch's own wrapper imports this when it is made. Its defaults then hold the process group for good, whose threads
+    # run on while the interpreter ends, and now and then abort it; imported before there is a group, they hold None.
+    import torch.distributed.nn
 
 
 def n_processes() -> int:
@@ -143,6 +146,8 @@ def gathered(pairs: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
 def _gathered(part: Tensor) -> Tensor:
     """The tensors of all processes, which are of one shape, one behind the other."""
     everywhere = part.new_empty(n_processes() * len(part), *part.shape[1:])
+    # The function has another name since torch 2.13.
+    all_gather = getattr(distributed, "all_gather_single", None) or distributed.all_gather_into_tensor
     all_gather(everywhere, part.contiguous())
     return everywhere
 
