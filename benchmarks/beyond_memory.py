@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.dataset as ds
 from numpy.lib.format import open_memmap
 
@@ -53,7 +54,8 @@ def mapped(folder, epochs):
         rows = slice(first, first := first + len(batch))
         codes[rows] = encoder.transform(batch.select(COLUMNS))
         targets[rows] = batch["rating"]
-    del codes, targets
+    del batch, codes, targets
+    pa.default_memory_pool().release_unused()
     X, y = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in ("codes", "ratings"))
     loaded = peak()
     model = NCFRegressor(max_epochs=epochs, random_state=0, device="cpu").fit(X, y)

@@ -11,7 +11,7 @@ from sklearn_ncf._checkpointing import checkpoints_of
 from sklearn_ncf._columns import chunks_of, read_table, take_rows
 from sklearn_ncf._encoder import IdEncoder
 from sklearn_ncf._growth import carry_over, grow, n_ids_of
-from sklearn_ncf._large import let_go
+from sklearn_ncf._large import is_mapped, let_go
 from sklearn_ncf._parameters import SHARED_CONSTRAINTS, check_joint_parameters, module_class
 from sklearn_ncf._random import seeded_torch
 from sklearn_ncf._rows import codes_of, learn_rows
@@ -104,7 +104,8 @@ class BaseNCF(BaseEstimator):
             if goes_on:
                 carry_over(self.net_.module_, net.module_)
             if hasattr(net.module_, "observe"):
-                net.module_.observe(torch.from_numpy(seen.pairs), -(-len(data) // net.batch_size))
+                n_batches = -(-len(data) // net.batch_size)
+                net.module_.observe(torch.from_numpy(seen.pairs), n_batches, on_disk=is_mapped(seen.pairs))
                 let_go(seen.pairs)
             try:
                 id_means = self._id_means(seen)

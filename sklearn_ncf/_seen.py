@@ -42,7 +42,12 @@ class Seen:
     def in_memory(self):
         """What is seen, with no pairs of a scratch file."""
         seen = Seen()
-        vars(seen).update(vars(self), pairs=np.array(self.pairs) if is_mapped(self.pairs) else self.pairs)
+        vars(seen).update(vars(self))
+        if is_mapped(self.pairs):
+            seen.pairs = np.empty_like(self.pairs, subok=False)
+            for rows in parts_of(len(self.pairs)):
+                seen.pairs[rows] = self.pairs[rows]
+                let_go(self.pairs)
         return seen
 
     def with_held_out(self, codes):

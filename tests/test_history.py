@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from sklearn_ncf import NCFRegressor
+from sklearn_ncf._large import is_mapped
 from sklearn_ncf.nn import EmbeddingNN, History, _history
 
 N_IDS = (4, 5, 3)
@@ -13,11 +14,11 @@ PAIRS = torch.tensor([[0, 0], [0, 2], [0, 4], [1, 2], [2, 0], [2, 1], [-1, 2]], 
 BATCH = torch.tensor([[0, 2, 1], [1, 2, 0], [2, 1, 2], [-1, 2, 0], [0, 4, 1]])
 
 
-def network(n_batches=1, **params):
+def network(n_batches=1, on_disk=False, **params):
     torch.manual_seed(0)
     net = EmbeddingNN(N_IDS, architecture="gmf", embedding_dim=4, use_history=True, **params)
     torch.nn.init.normal_(net.history.weight)
-    net.observe(PAIRS, n_batches)
+    net.observe(PAIRS, n_batches, on_disk=on_disk)
     return net
 
 
@@ -40,12 +41,15 @@ def test_a_history_is_the_scaled_sum_of_the_partners():
     assert not net.history.summed[net.column_rows(2)].any()  # context has none
 
 
+@pytest.mark.parametrize("on_disk", [False, True])
 @pytest.mark.parametrize("rows_at_once", [1, 3, 100])
-def test_sums_in_blocks_are_the_same(monkeypatch, rows_at_once):
+def test_sums_in_blocks_are_the_same(monkeypatch, rows_at_once, on_disk):
     monkeypatch.setattr(_history, "ROWS_AT_ONCE", rows_at_once)
     monkeypatch.setattr(_history, "PAIRS_AT_ONCE", rows_at_once)
-    net = network()
+    net = network(on_disk=on_disk)
     torch.testing.assert_close(net.history.summed, sums(net).detach())
+    arrays = [value for value in vars(net.history).values() if isinstance(value, np.ndarray)]
+    assert [is_mapped(array) for array in arrays] == [True] * on_disk
 
 
 def test_a_pair_in_training_is_scored_without_itself():
@@ -147,9 +151,13 @@ def test_a_new_users_history_counts_at_once(quick):
         assert predicted[kind::2].mean() > predicted[1 - kind :: 2].mean() + 0.3
 
 
-def test_a_fitted_model_keeps_no_tables_of_gradients(quick):
+@pytest.mark.parametrize("optimizer", ["adam", "rowwise_adamw"])
+def test_a_fitted_model_keeps_nothing_of_its_training(quick, optimizer):
     X, y = tastes()
-    history = quick().fit(X, y).net_.module_.history
+    net = quick(optimizer=optimizer).fit(X, y).net_
+    assert not net.optimizer_.state
+    assert all(parameter.grad is None for parameter in net.module_.parameters())
+    history = net.module_.history
     tensors = [name for name, value in vars(history).items() if isinstance(value, torch.Tensor)]
     assert not tensors
     assert set(history.state_dict()) == {"weight", "summed", "counts"}

@@ -12,6 +12,7 @@ from numpy.lib.format import open_memmap
 from sklearn.metrics import root_mean_squared_error
 
 from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor, _large, recommend
+from sklearn_ncf.nn import History
 from sklearn_ncf.training import Ratings
 from sklearn_ncf.training._batches import BatchIterator
 
@@ -151,7 +152,10 @@ def test_scratch_files_go_with_the_fit_and_full_disks_are_said(tmp_path, ratings
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    kept, observe = [], History.observe
+    monkeypatch.setattr(History, "observe", lambda *args, **places: [kept.append(places), observe(*args, **places)])
     model = quick().fit(X, y)
+    assert kept == [{"on_disk": True}]
     assert not list(scratch.iterdir())
     assert not _large.is_mapped(model._seen.pairs)
     before = model.predict(X)

@@ -215,7 +215,7 @@ class EmbeddingNN(nn.Module):
         vectors = self.embedding(rows)
         return vectors if self.history is None else vectors + self.history(rows)
 
-    def observe(self, codes: Tensor, n_batches: int) -> None:
+    def observe(self, codes: Tensor, n_batches: int, *, on_disk: bool = False) -> None:
         """Tell the histories which users and items have been rated together.
 
         Parameters
@@ -224,9 +224,11 @@ class EmbeddingNN(nn.Module):
             Codes of users and items, each pair once.
         n_batches : int
             Batches an epoch: histories are brought up to date several times an epoch.
+        on_disk : bool, default=False
+            Keep the pairs in a temporary file, which goes with the training, where the network is on the CPU.
         """
         if self.history is not None:
-            self.history.observe(codes, self.first_rows[:2], n_batches)
+            self.history.observe(codes, self.first_rows[:2], n_batches, on_disk=on_disk)
 
     def remember(self, codes: Tensor) -> None:
         """Tell the histories of further pairs, none of which `observe` told of; their vectors stay as they are."""

@@ -1,8 +1,11 @@
 """History: what an id was rated together with, as a vector, at a cost that does not grow with the histories."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from sklearn_ncf._large import let_go, new_array
 
 INIT_STD = 0.01
 ROWS_AT_ONCE = 65_536  # of a table to sum up histories for: bounds the memory beside it
@@ -46,10 +49,10 @@ class History(nn.Module):
         self._share: Tensor | None = None  # of a partner in a history, while there is training
         self.arrived: list[tuple] = []  # gradients of a step, each with the method that takes it and its rows
 
-    def observe(self, codes: Tensor, first_rows: Tensor, n_batches: int) -> None:
+    def observe(self, codes: Tensor, first_rows: Tensor, n_batches: int, *, on_disk: bool = False) -> None:
         """Take the pairs in training, each once, in codes whose table rows begin with `first_rows`.
 
-        `n_batches` make an epoch.
+        `n_batches` make an epoch. `on_disk` keeps the pairs there, for networks on the CPU.
         """
         weight = self.weight
 
@@ -58,7 +61,13 @@ class History(nn.Module):
 
         counts = sum(torch.bincount(rows.flatten(), minlength=len(weight)) for rows in parts())
         self._offsets = F.pad(counts.cumsum(0), (1, 0))
-        self._partners = torch.empty(2 * len(codes), dtype=torch.int32, device=weight.device)
+        on_disk = on_disk and weight.device.type == "cpu"
+        self._scratch = new_array(2 * len(codes), np.int32, on_disk=True) if on_disk else None
+        self._partners = (
+            torch.from_numpy(self._scratch)
+            if on_disk
+            else torch.empty(2 * len(codes), dtype=torch.int32, device=weight.device)
+        )
         free = self._offsets[:-1].clone()  # the next place of each row's partners
         for rows in parts():
             for own, partners in (rows.unbind(1), rows.flip(1).unbind(1)):
@@ -67,6 +76,7 @@ class History(nn.Module):
                 places = torch.arange(len(own), device=own.device) + (free[ids] - n.cumsum(0) + n).repeat_interleave(n)
                 self._partners[places] = partners[order].int()
                 free[ids] += n
+            let_go(self._scratch)
         self.counts.copy_(counts.unsqueeze(1))
         self._share = self._share_of(self.counts)
         self._interval = max(1, n_batches // self.REFRESHES)
@@ -140,7 +150,7 @@ class History(nn.Module):
 
     def end_training(self) -> None:
         """Let go of what only training needs: the pairs, and tables of gradients."""
-        self._partners = self._offsets = self._share = self._of_sums = self._of_weight = None
+        self._scratch = self._partners = self._offsets = self._share = self._of_sums = self._of_weight = None
         self.arrived = []
 
     @torch.no_grad()
@@ -176,3 +186,4 @@ class History(nn.Module):
             partners = self._partners[ends[0] : ends[-1]]
             offsets = (ends - ends[0]).to(partners.dtype)
             yield rows, F.embedding_bag(partners, table, offsets, mode="sum", include_last_offset=True)
+            let_go(self._scratch)

@@ -45,22 +45,26 @@ class Ratings(Dataset):
 
     def columns(self, rows: slice = slice(None)) -> list[Tensor]:
         """Codes (int64), ratings (float32) and, where there are any, weights (float32, of mean 1) of some rows."""
-        return self._brought(rows) if len(self._blocks) > 1 else [column[rows] for column in self._tensors]
+        codes, *others = self._stored(rows)
+        return [codes.long(), *others]
 
     def blocks(self, *, shuffle: bool) -> Iterator[list[Tensor]]:
-        """The columns of all rows, block by block."""
+        """The columns of all rows, block by block, their codes in the type in which they are kept."""
         n_blocks = len(self._blocks)
         for i in torch.randperm(n_blocks).tolist() if shuffle and n_blocks > 1 else range(n_blocks):
-            columns = self.columns(self._blocks[i])
+            columns = self._stored(self._blocks[i])
             if shuffle:
                 order = torch.randperm(len(columns[0])).to(columns[0].device)
                 columns = [column[order] for column in columns]
             yield columns
             let_go(*self._arrays)
 
+    def _stored(self, rows: slice) -> list[Tensor]:
+        return self._brought(rows) if len(self._blocks) > 1 else [column[rows] for column in self._tensors]
+
     def _brought(self, rows: slice) -> list[Tensor]:
         codes, ratings, *weight = (array[rows] for array in self._arrays)
-        columns = [codes.astype(np.int64, copy=False), ratings.astype(np.float32)]  # a copy: some may only be read
+        columns = [codes, ratings.astype(np.float32)]  # a copy: they may be somebody's own
         columns += [(part / self._mean_weight).astype(np.float32) for part in weight]
         return [torch.from_numpy(column).to(self.device) for column in columns]
 
@@ -105,12 +109,13 @@ class BatchIterator:
         sampler, generator = self.dataset.sampler, None
         if sampler is not None and not self.shuffle:
             generator = torch.Generator(self.dataset.device).manual_seed(0)
-        for columns in self._slices():
-            n_rows = len(columns[0])
+        for codes, *others in self._slices():
+            codes = codes.long()
+            n_rows = len(codes)
             rows = share_of(n_rows) if self.shuffle else slice(n_rows)
-            batch = Batch(*(column[rows] for column in columns))
+            batch = Batch(*(column[rows] for column in (codes, *others)))
             if sampler is not None:
-                batch.negatives = sampler(columns[0], generator).of(rows)
+                batch.negatives = sampler(codes, generator).of(rows)
             batch.n_rows = n_rows
             yield batch
 
@@ -118,11 +123,16 @@ class BatchIterator:
         """Columns of `batch_size` rows each; what a block leaves over goes before the next one."""
         rest = []
         for columns in self.dataset.blocks(shuffle=self.shuffle):
+            n_rows, first = len(columns[0]), 0
             if rest:
-                columns = [torch.cat(pair) for pair in zip(rest, columns, strict=True)]
-            n_whole = len(columns[0]) // self.batch_size * self.batch_size
-            for start in range(0, n_whole, self.batch_size):
+                first = min(self.batch_size - len(rest[0]), n_rows)
+                rest = [torch.cat([left, column[:first]]) for left, column in zip(rest, columns, strict=True)]
+                if len(rest[0]) < self.batch_size:
+                    continue
+                yield rest
+            end = first + (n_rows - first) // self.batch_size * self.batch_size
+            for start in range(first, end, self.batch_size):
                 yield [column[start : start + self.batch_size] for column in columns]
-            rest = [column[n_whole:] for column in columns] if n_whole < len(columns[0]) else []
+            rest = [column[end:].clone() for column in columns] if end < n_rows else []
         if rest:
             yield rest

@@ -290,6 +290,9 @@ def train(
         net._tell_history("end_training")
         if isinstance(net.optimizer_, AlternatingLeastSquares):
             net.optimizer_.end_training()
+        net.optimizer_.state.clear()  # several times the tables' memory, and no later training starts from it
+        for parameter in net.module_.parameters():
+            parameter.grad = None
         net.module_.eval()
     if shared is not None:
         shared.end()
