@@ -1,10 +1,12 @@
 """Training in several processes, started by torchrun: each takes a share of every batch, all take the same step."""
 
 import inspect
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from sklearn_ncf._random import drawn_seed
@@ -130,17 +132,25 @@ class SharedTraining:
 
 def gathered(pairs: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
     """Rows and gradients of all processes, one behind the other, the gradients divided by how many they are."""
-    n = n_processes()
     if not pairs:
         return []
-    sizes = _gathered(torch.tensor([[len(rows) for rows, _ in pairs]], device=pairs[0][0].device))
-    everywhere = []
-    for (rows, gradient), n_each in zip(pairs, sizes.T.tolist(), strict=True):
-        parts = [_gathered(_padded(part, max(n_each))).chunk(n) for part in (rows, gradient / n)]
-        everywhere.append(
-            tuple(torch.cat([part[:size] for part, size in zip(of_all, n_each, strict=True)]) for of_all in parts)
-        )
-    return everywhere
+    rows, gradients = zip(*pairs, strict=True)
+    sizes = _gathered(torch.tensor([[len(part) for part in rows]], device=rows[0].device))
+    everywhere = _in_one_message(gradients, sizes)
+    return list(zip(_in_one_message(rows, sizes), [part / n_processes() for part in everywhere], strict=True))
+
+
+def _in_one_message(parts: tuple[Tensor, ...], sizes: Tensor) -> list[Tensor]:
+    """Each of some parts from all processes; `sizes` holds their lengths, of shape (n_processes, n_parts)."""
+    counts = sizes.cpu() * torch.tensor([math.prod(part.shape[1:]) for part in parts])
+    longest = int(counts.sum(1).max())
+    mine = torch.cat([part.flatten() for part in parts])
+    everywhere = _gathered(functional.pad(mine, (0, longest - len(mine)))).chunk(n_processes())
+    split = [numbers[: sum(n)].split(n) for numbers, n in zip(everywhere, counts.tolist(), strict=True)]
+    return [
+        torch.cat(of_all).view(-1, *part.shape[1:])
+        for part, of_all in zip(parts, zip(*split, strict=True), strict=True)
+    ]
 
 
 def _gathered(part: Tensor) -> Tensor:
@@ -150,10 +160,6 @@ def _gathered(part: Tensor) -> Tensor:
     all_gather = getattr(distributed, "all_gather_single", None) or distributed.all_gather_into_tensor
     all_gather(everywhere, part.contiguous())
     return everywhere
-
-
-def _padded(part: Tensor, n_rows: int) -> Tensor:
-    return part if len(part) == n_rows else torch.cat([part, part.new_zeros(n_rows - len(part), *part.shape[1:])])
 
 
 def mean_over_processes(value: Tensor) -> Tensor:
