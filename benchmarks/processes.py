@@ -1,6 +1,6 @@
 """Training in two processes beside one: python -m benchmarks.processes [--quick].
 
-MovieLens-1M, a random tenth to test: RMSE and seconds, in turn. Then the bytes that a step exchanges, as the loopback
+MovieLens-1M, a random tenth to test: RMSE and seconds, in turn; then an epoch of other settings. Then the bytes that a step exchanges, as the loopback
 device counts them (Linux), for tables of 3,000 and of 3,000,000 rows.
 """
 
@@ -28,6 +28,10 @@ from sklearn_ncf.training import Ratings, build_net, train
 BATCH = 4096
 N_STEPS = 50
 DIM = 16
+SETTINGS = [
+    {"batch_size": 32_768},
+    {"architecture": "neumf", "embedding_dim": 128, "hidden_layer_sizes": (1024, 512, 256), "batch_size": 8192},
+]
 
 
 def accuracy(epochs):
@@ -38,6 +42,13 @@ def accuracy(epochs):
     model = NCFRegressor(max_epochs=epochs, random_state=0, device="cpu").fit(X_train, y_train)
     seconds = time.perf_counter() - start
     return {"rmse": root_mean_squared_error(y_test, model.predict(X_test)), "s": seconds}
+
+
+def epoch(setting):
+    """Seconds of a fit of one epoch to MovieLens-1M."""
+    start = time.perf_counter()
+    NCFRegressor(max_epochs=1, random_state=0, device="cpu", **SETTINGS[setting]).fit(*load("ml1m"))
+    return {"s": time.perf_counter() - start}
 
 
 class Loopback(Callback):
@@ -104,7 +115,7 @@ def main():
         if "RANK" in os.environ:
             distributed.init_process_group("gloo")
         what, argument = args.worker
-        found = {"accuracy": accuracy, "traffic": traffic}[what](int(argument))
+        found = {"accuracy": accuracy, "epoch": epoch, "traffic": traffic}[what](int(argument))
         if os.environ.get("RANK", "0") == "0":
             print(json.dumps(found))
         if distributed.is_initialized():
@@ -121,6 +132,11 @@ def main():
     for n, results in found.items():
         seconds = median(result["s"] for result in results)
         print(f"| {n} | {results[0]['rmse']:.4f} | {seconds:.1f} | {alone / seconds:.2f} |", flush=True)
+    print("\nOne epoch:\n| | one process, s | two, s | speed-up |\n|---|---|---|---|")
+    for setting, params in enumerate(SETTINGS):
+        runs = [[launched(n, "epoch", setting)["s"] for n in (1, 2)] for _ in range(rounds)]
+        alone, together = map(median, zip(*runs, strict=True))
+        print(f"| {params} | {alone:.1f} | {together:.1f} | {alone / together:.2f} |", flush=True)
     print(f"\nBatches of {BATCH:,}, GMF with histories, embedding_dim={DIM}:")
     print("| rows of the table | MiB a step |\n|---|---|")
     for n_rows in (3_000, 300_000 if args.quick else 3_000_000):

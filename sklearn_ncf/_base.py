@@ -189,10 +189,11 @@ class BaseNCF(BaseEstimator):
         grows=False,
     ):
         """A net to train on `n_rows` rows, with all that the parameters ask for."""
+        optimizer = self._optimizer(len(n_ids), grows=grows)
         if isinstance(self.architecture, str):
             width = self.embedding_dim * (2 if self.architecture == "neumf" else 1)
-            check_memory(sum(n_ids), width, use_history=self.use_history, device=device)
-        optimizer = self._optimizer(len(n_ids), grows=grows)
+            has_moments, use_history = optimizer != "als", self.use_history
+            check_memory(sum(n_ids), width, has_moments=has_moments, use_history=use_history, device=device)
         batch_size = in_whole_shares(batch_size)
         verbose = self.verbose if is_first_process() else 0
         callbacks = build_callbacks(

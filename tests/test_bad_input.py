@@ -6,7 +6,7 @@ import pytest
 import torch
 from sklearn.exceptions import NotFittedError
 
-from sklearn_ncf import IdEncoder, NCFRegressor
+from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor
 from sklearn_ncf.training._memory import available_memory
 
 X = pd.DataFrame({"user": [1, 1, 2, 3], "item": [7, 8, 7, 9]})
@@ -228,14 +228,19 @@ def test_a_last_step_that_goes_too_far_is_no_fit():
     assert not hasattr(model, "net_")
 
 
-@pytest.mark.parametrize("history", [True, False])
-def test_tables_that_do_not_fit_are_refused_before_they_are_made(quick, ratings, monkeypatch, history):
-    X, y = ratings
-    model = quick(architecture="neumf", embedding_dim=5_000_000, use_history=history)
-    needed = 100 * 10_000_000 * 4 * (9 if history else 3)
+@pytest.mark.parametrize(
+    ("model", "n_tables", "advice"),
+    [
+        (NCFRegressor("neumf", embedding_dim=5_000_000), 9, "embedding_dim, set use_history=False, or"),
+        (NCFRegressor("neumf", embedding_dim=5_000_000, use_history=False), 3, "embedding_dim, or"),
+        (NCFRanker(embedding_dim=10_000_000), 1, "embedding_dim, or"),  # least squares have no moments
+    ],
+)
+def test_tables_that_do_not_fit_are_refused_before_they_are_made(ratings, monkeypatch, model, n_tables, advice):
+    needed = 100 * 10_000_000 * 4 * n_tables
     monkeypatch.setattr("sklearn_ncf.training._memory.available_memory", lambda device: needed - 1)
-    with pytest.raises(MemoryError, match=r"100 rows of 10,000,000 numbers.*at least \d+.*GiB.*Lower embedding_dim"):
-        model.fit(X, y)
+    with pytest.raises(MemoryError, match=rf"100 rows of 10,000,000 numbers.*at least \d+.*GiB.*Lower {advice}"):
+        model.fit(*ratings)
 
 
 def test_memory_is_asked_of_the_device_that_trains(monkeypatch):

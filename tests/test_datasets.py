@@ -9,15 +9,13 @@ import types
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import InvalidParameterError
 
 from sklearn_ncf import datasets
 from sklearn_ncf.datasets import load_movielens, make_ratings
-
-laws = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 
 
 @st.composite
@@ -217,7 +215,6 @@ def test_movielens_rejects_a_flag_that_is_no_bool(parameter):
 # make_ratings
 
 
-@laws
 @given(ratings_parameters())
 def test_every_pair_is_new_and_within_the_ids(parameters):
     X, y = make_ratings(**parameters)
@@ -227,7 +224,6 @@ def test_every_pair_is_new_and_within_the_ids(parameters):
     assert X["item"].between(0, parameters["n_items"] - 1).all()
 
 
-@laws
 @given(ratings_parameters())
 def test_ratings_keep_to_the_range_and_the_steps(parameters):
     _, y = make_ratings(**parameters)
@@ -239,7 +235,6 @@ def test_ratings_keep_to_the_range_and_the_steps(parameters):
         assert y.nunique() <= round((high - low) / parameters["step"]) + 1
 
 
-@laws
 @given(ratings_parameters())
 def test_same_random_state_gives_the_same_ratings(parameters):
     X, y, truth = make_ratings(**parameters, return_truth=True)
@@ -250,7 +245,6 @@ def test_same_random_state_gives_the_same_ratings(parameters):
         np.testing.assert_array_equal(value, truth_again[name])
 
 
-@laws
 @given(ratings_parameters())
 def test_truth_explains_the_noise_free_ratings(parameters):
     X, _, truth = make_ratings(**parameters, return_truth=True)
@@ -260,7 +254,6 @@ def test_truth_explains_the_noise_free_ratings(parameters):
     np.testing.assert_allclose(truth.noise_free, np.clip(expected, *parameters["rating_range"]))
 
 
-@laws
 @given(ratings_parameters())
 def test_without_noise_only_rounding_parts_ratings_from_the_truth(parameters):
     parameters["noise"] = 0
@@ -269,7 +262,6 @@ def test_without_noise_only_rounding_parts_ratings_from_the_truth(parameters):
     assert np.abs(y - truth.noise_free).max() <= limit + 1e-9
 
 
-@laws
 @given(ratings_parameters())
 def test_noise_and_step_change_neither_pairs_nor_truth(parameters):
     X, _, truth = make_ratings(**parameters, return_truth=True)

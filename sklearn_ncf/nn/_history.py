@@ -1,5 +1,7 @@
 """History: what an id was rated together with, as a vector, at a cost that does not grow with the histories."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -47,7 +49,7 @@ class History(nn.Module):
         self.register_buffer("summed", torch.zeros(n_rows, width))
         self.register_buffer("counts", torch.zeros(n_rows, 1))  # of partners
         self._share: Tensor | None = None  # of a partner in a history, while there is training
-        self.arrived: list[tuple] = []  # gradients of a step, each with the method that takes it and its rows
+        self.average: Callable[[list[Tensor]], None] | None = None  # over processes that train together, in place
 
     def observe(self, codes: Tensor, first_rows: Tensor, n_batches: int, *, on_disk: bool = False) -> None:
         """Take the pairs in training, each once, in codes whose table rows begin with `first_rows`.
@@ -112,7 +114,7 @@ class History(nn.Module):
             vectors[:, :2] -= F.embedding(pairs.flip(1), self.weight) * self._share[pairs]
         if self.weight.requires_grad:
             vectors.requires_grad_()
-            vectors.register_hook(lambda gradient: self.arrived.append((self._gather, pairs, gradient[:, :2])))
+            vectors.register_hook(lambda gradient: self._gather(pairs, gradient[:, :2]))
         return vectors
 
     def look_up(self, rows: Tensor) -> Tensor:
@@ -120,18 +122,15 @@ class History(nn.Module):
         vectors = F.embedding(rows, self.summed)
         if self.training and torch.is_grad_enabled() and self._share is not None and self.weight.requires_grad:
             vectors.requires_grad_()
-            vectors.register_hook(lambda gradient: self.arrived.append((self._gather_negatives, rows, gradient)))
+            vectors.register_hook(lambda gradient: self._gather_negatives(rows, gradient))
         return vectors
 
     def before_step(self) -> None:
         """Give the gradient gathered to the optimizer, where it is time for it."""
-        if not self.weight.requires_grad:
+        if not self.weight.requires_grad or self._n_gathered < self._interval:
             return
-        for gather, rows, gradient in self.arrived:
-            gather(rows, gradient)
-        self.arrived = []
-        if self._n_gathered < self._interval:
-            return
+        if self.average is not None:
+            self.average([self._of_sums, self._of_weight])
         for rows, summed in self._sums_of(self._of_sums):
             self._of_weight[rows] += summed
         self.weight.grad = self._of_weight.div_(self._n_gathered)
@@ -151,7 +150,7 @@ class History(nn.Module):
     def end_training(self) -> None:
         """Let go of what only training needs: the pairs, and tables of gradients."""
         self._scratch = self._partners = self._offsets = self._share = self._of_sums = self._of_weight = None
-        self.arrived = []
+        self.average = None
 
     @torch.no_grad()
     def _gather_negatives(self, rows: Tensor, gradient: Tensor) -> None:

@@ -4,20 +4,20 @@ import psutil
 import torch
 
 BYTES = 4  # of a float32
-OF_TRAINING = 3  # tables as large as that of the embeddings: itself, and its two moments in the optimizer
+OF_MOMENTS = 2  # tables as large as that of the embeddings, beside itself
 OF_HISTORY = 6  # vectors, sums, two moments, and two sums of gradients
 
 
-def check_memory(n_rows: int, width: int, *, use_history: bool, device: str) -> None:
+def check_memory(n_rows: int, width: int, *, has_moments: bool, use_history: bool, device: str) -> None:
     """Raise `MemoryError` where the tables of a training, of `n_rows` rows of `width` numbers, are sure not to fit."""
-    needed = n_rows * width * BYTES * (OF_TRAINING + OF_HISTORY * use_history)
+    needed = n_rows * width * BYTES * (1 + OF_MOMENTS * has_moments + OF_HISTORY * use_history)
     available = available_memory(device)
     if needed > available:
         raise MemoryError(
             f"The table of embeddings has {n_rows:,} rows of {width:,} numbers. With what training keeps beside it, "
             f"that takes at least {needed / 2**30:,.1f} GiB, but {available / 2**30:,.1f} GiB are free on "
-            f"{device}. Lower embedding_dim, set use_history=False, or let rare ids share a vector with "
-            "IdEncoder(min_frequency=...)."
+            f"{device}. Lower embedding_dim, {'set use_history=False, ' if use_history else ''}or let rare ids share a "
+            "vector with IdEncoder(min_frequency=...)."
         )
 
 

@@ -74,9 +74,10 @@ def share_of(n_rows: int) -> slice:
 class SharedTraining:
     """What makes the processes' steps one: gradients are averaged before each.
 
-    Those of dense parameters by torch's `DistributedDataParallel`; those of embedding tables, and what the histories
-    gather, as the rows that a batch names, so that what is exchanged does not grow with the tables. All processes draw
-    the same random numbers and so the same batches; what a step adds up is then the same in each of them, to the bit.
+    Those of dense parameters by torch's `DistributedDataParallel`; those of embedding tables as the rows that a batch
+    names, and what the histories have gathered, before each of their own steps, as the rows that batches have named
+    since the last one. So what is exchanged does not grow with the tables. All processes draw the same random numbers
+    and so the same batches; what a step adds up is then the same in each of them, to the bit.
 
     Parameters
     ----------
@@ -91,12 +92,14 @@ class SharedTraining:
         self.module = module
         self.rowwise = net.optimizer_ if isinstance(net.optimizer_, RowwiseAdamW) else None
         history = getattr(module, "history", None)
-        self.history = history if isinstance(history, History) else None
         self.tables: list[nn.Parameter] = []
         if hasattr(module, "table_rows"):  # as for row-wise steps: only where it is known which rows are read
             mark_tables(module)
             self.tables = [table.weight for table in module.modules() if isinstance(table, nn.Embedding)]
-        by_rows = {id(table) for table in self.tables} | ({id(history.weight)} if self.history is not None else set())
+        by_rows = {id(table) for table in self.tables}
+        if isinstance(history, History):
+            history.average = average_rows
+            by_rows.add(id(history.weight))
         names = [name for name, parameter in module.named_parameters(prefix="module") if id(parameter) in by_rows]
         self.call: nn.Module = _Call(module)
         if any(parameter.requires_grad and id(parameter) not in by_rows for parameter in module.parameters()):
@@ -104,23 +107,16 @@ class SharedTraining:
             self.call = DistributedDataParallel(self.call, **NO_BUFFERS)
 
     def average_gradients(self) -> None:
-        """After the backward pass: exchange the rows of the tables and of the histories."""
+        """After the backward pass: exchange the tables' rows."""
         tables = [table for table in self.tables if table.grad is not None]
         gradients = [table.grad.coalesce() for table in tables]
-        exchanged = [(gradient.indices()[0], gradient.values()) for gradient in gradients]
-        if self.history is not None:
-            exchanged += [(rows, gradient) for _, rows, gradient in self.history.arrived]
-        exchanged = gathered(exchanged)
-        for table in tables:
-            rows, values = exchanged.pop(0)
+        exchanged = gathered([(gradient.indices()[0], gradient.values()) for gradient in gradients])
+        for table, (rows, values) in zip(tables, exchanged, strict=True):
             if self.rowwise is None:
                 table.grad = torch.zeros_like(table).index_add_(0, rows, values)
             else:
                 self.rowwise.prepare(rows)  # those that the other processes have read
                 table.grad = torch.sparse_coo_tensor(rows[None], values, table.shape, check_invariants=False)
-        if self.history is not None:
-            arrived = zip(self.history.arrived, exchanged, strict=True)
-            self.history.arrived = [(gather, rows, gradient) for (gather, *_), (rows, gradient) in arrived]
 
     def end(self) -> None:
         """Give every process the first one's weights, which differ by rounding at most, and leave the module alone."""
@@ -128,6 +124,14 @@ class SharedTraining:
             distributed.broadcast(tensor.data, src=0)
         if self.rowwise is None:
             mark_tables(self.module, sparse=False)
+
+
+def average_rows(tables: list[Tensor]) -> None:
+    """Average tables over the processes, in place, by the rows in which there is anything."""
+    touched = [table.any(1).nonzero()[:, 0] for table in tables]
+    exchanged = gathered([(rows, table[rows]) for rows, table in zip(touched, tables, strict=True)])
+    for table, (rows, values) in zip(tables, exchanged, strict=True):
+        table.zero_().index_add_(0, rows, values)
 
 
 def gathered(pairs: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
