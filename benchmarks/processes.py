@@ -1,7 +1,7 @@
 """Training in two processes beside one: python -m benchmarks.processes [--quick].
 
-MovieLens-1M, a random tenth to test: RMSE and seconds, in turn; then an epoch of other settings. Then the bytes that a step exchanges, as the loopback
-device counts them (Linux), for tables of 3,000 and of 3,000,000 rows.
+MovieLens-1M, a random tenth to test: RMSE and seconds, in turn; then an epoch of other settings. Then the bytes that a
+step exchanges, as the loopback device counts them (Linux), for tables of 3,000 and of 3,000,000 rows.
 """
 
 import argparse
@@ -46,8 +46,9 @@ def accuracy(epochs):
 
 def epoch(setting):
     """Seconds of a fit of one epoch to MovieLens-1M."""
+    X, y = load("ml1m")
     start = time.perf_counter()
-    NCFRegressor(max_epochs=1, random_state=0, device="cpu", **SETTINGS[setting]).fit(*load("ml1m"))
+    NCFRegressor(max_epochs=1, random_state=0, device="cpu", **SETTINGS[setting]).fit(X, y)
     return {"s": time.perf_counter() - start}
 
 
