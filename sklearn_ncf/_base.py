@@ -1,5 +1,7 @@
 """BaseNCF: what the estimators share, from a table of raw ids to a trained net and back to predictions."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import torch
@@ -11,7 +13,7 @@ from sklearn_ncf._checkpointing import checkpoints_of
 from sklearn_ncf._columns import chunks_of, read_table, take_rows
 from sklearn_ncf._encoder import IdEncoder
 from sklearn_ncf._growth import carry_over, grow, n_ids_of
-from sklearn_ncf._large import is_mapped, let_go
+from sklearn_ncf._large import is_mapped, let_go, new_array
 from sklearn_ncf._parameters import SHARED_CONSTRAINTS, check_joint_parameters, module_class
 from sklearn_ncf._random import seeded_torch
 from sklearn_ncf._rows import codes_of, learn_rows
@@ -36,6 +38,14 @@ from sklearn_ncf.training import (
 AUTO_BATCHES = 100  # an epoch, at least: enough steps on small data
 AUTO_BATCH_SIZE = (32, 4096)
 PARTIAL_FIT_RATE = 0.1  # of learning_rate, for a network of one's own: the end of a one-cycle schedule, not its peak
+
+
+def places_of_pairs(pairs, device):
+    """Where histories are to keep pairs, as keywords of a network's `observe`: on disk where these lie there."""
+    if device != "cpu" or not is_mapped(pairs):
+        return {}
+    partners = new_array(2 * len(pairs), np.int32, on_disk=True)
+    return {"partners": torch.from_numpy(partners), "let_go": partial(let_go, partners)}
 
 
 class BaseNCF(BaseEstimator):
@@ -104,8 +114,8 @@ class BaseNCF(BaseEstimator):
             if goes_on:
                 carry_over(self.net_.module_, net.module_)
             if hasattr(net.module_, "observe"):
-                n_batches = -(-len(data) // net.batch_size)
-                net.module_.observe(torch.from_numpy(seen.pairs), n_batches, on_disk=is_mapped(seen.pairs))
+                places = places_of_pairs(seen.pairs, device)
+                net.module_.observe(torch.from_numpy(seen.pairs), -(-len(data) // net.batch_size), **places)
                 let_go(seen.pairs)
             try:
                 id_means = self._id_means(seen)

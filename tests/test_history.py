@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from sklearn_ncf import NCFRegressor
-from sklearn_ncf._large import is_mapped
 from sklearn_ncf.nn import EmbeddingNN, History, _history
 
 N_IDS = (4, 5, 3)
@@ -14,11 +13,11 @@ PAIRS = torch.tensor([[0, 0], [0, 2], [0, 4], [1, 2], [2, 0], [2, 1], [-1, 2]], 
 BATCH = torch.tensor([[0, 2, 1], [1, 2, 0], [2, 1, 2], [-1, 2, 0], [0, 4, 1]])
 
 
-def network(n_batches=1, on_disk=False, **params):
+def network(n_batches=1, places=None, **params):
     torch.manual_seed(0)
     net = EmbeddingNN(N_IDS, architecture="gmf", embedding_dim=4, use_history=True, **params)
     torch.nn.init.normal_(net.history.weight)
-    net.observe(PAIRS, n_batches, on_disk=on_disk)
+    net.observe(PAIRS, n_batches, **(places or {}))
     return net
 
 
@@ -41,15 +40,17 @@ def test_a_history_is_the_scaled_sum_of_the_partners():
     assert not net.history.summed[net.column_rows(2)].any()  # context has none
 
 
-@pytest.mark.parametrize("on_disk", [False, True])
+@pytest.mark.parametrize("elsewhere", [False, True])
 @pytest.mark.parametrize("rows_at_once", [1, 3, 100])
-def test_sums_in_blocks_are_the_same(monkeypatch, rows_at_once, on_disk):
+def test_sums_in_blocks_are_the_same(monkeypatch, rows_at_once, elsewhere):
     monkeypatch.setattr(_history, "ROWS_AT_ONCE", rows_at_once)
     monkeypatch.setattr(_history, "PAIRS_AT_ONCE", rows_at_once)
-    net = network(on_disk=on_disk)
+    place, calls = torch.full((2 * len(PAIRS),), -1, dtype=torch.int32), []
+    net = network(places={"partners": place, "let_go": lambda: calls.append(len(calls))} if elsewhere else None)
     torch.testing.assert_close(net.history.summed, sums(net).detach())
-    arrays = [value for value in vars(net.history).values() if isinstance(value, np.ndarray)]
-    assert [is_mapped(array) for array in arrays] == [True] * on_disk
+    assert (place >= 0).all() == elsewhere
+    n_parts = -(-len(PAIRS) // rows_at_once) + -(-len(net.history.weight) // rows_at_once)
+    assert len(calls) == elsewhere * n_parts
 
 
 def test_a_pair_in_training_is_scored_without_itself():

@@ -155,7 +155,8 @@ def test_scratch_files_go_with_the_fit_and_full_disks_are_said(tmp_path, ratings
     kept, observe = [], History.observe
     monkeypatch.setattr(History, "observe", lambda *args, **places: [kept.append(places), observe(*args, **places)])
     model = quick().fit(X, y)
-    assert kept == [{"on_disk": True}]
+    assert [_large.is_mapped(place["let_go"].args[0]) for place in kept] == [True]
+    kept.clear()
     assert not list(scratch.iterdir())
     assert not _large.is_mapped(model._seen.pairs)
     before = model.predict(X)

@@ -1,6 +1,6 @@
 """EmbeddingNN: the networks of He et al. (2017) over any number of id columns, with biases and a bounded output."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -215,7 +215,14 @@ class EmbeddingNN(nn.Module):
         vectors = self.embedding(rows)
         return vectors if self.history is None else vectors + self.history(rows)
 
-    def observe(self, codes: Tensor, n_batches: int, *, on_disk: bool = False) -> None:
+    def observe(
+        self,
+        codes: Tensor,
+        n_batches: int,
+        *,
+        partners: Tensor | None = None,
+        let_go: Callable[[], None] | None = None,
+    ) -> None:
         """Tell the histories which users and items have been rated together.
 
         Parameters
@@ -224,11 +231,13 @@ class EmbeddingNN(nn.Module):
             Codes of users and items, each pair once.
         n_batches : int
             Batches an epoch: histories are brought up to date several times an epoch.
-        on_disk : bool, default=False
-            Keep the pairs in a temporary file, which goes with the training, where the network is on the CPU.
+        partners : Tensor of shape (2 * n_pairs,), int32, optional
+            Where to keep the pairs while there is training, memory-mapped for instance.
+        let_go : callable, optional
+            Called without arguments wherever a part of `partners` has been written or read.
         """
         if self.history is not None:
-            self.history.observe(codes, self.first_rows[:2], n_batches, on_disk=on_disk)
+            self.history.observe(codes, self.first_rows[:2], n_batches, partners=partners, let_go=let_go)
 
     def remember(self, codes: Tensor) -> None:
         """Tell the histories of further pairs, none of which `observe` told of; their vectors stay as they are."""

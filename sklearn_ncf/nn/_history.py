@@ -2,12 +2,9 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-from sklearn_ncf._large import let_go, new_array
 
 INIT_STD = 0.01
 ROWS_AT_ONCE = 65_536  # of a table to sum up histories for: bounds the memory beside it
@@ -51,10 +48,18 @@ class History(nn.Module):
         self._share: Tensor | None = None  # of a partner in a history, while there is training
         self.average: Callable[[list[Tensor]], None] | None = None  # over processes that train together, in place
 
-    def observe(self, codes: Tensor, first_rows: Tensor, n_batches: int, *, on_disk: bool = False) -> None:
+    def observe(
+        self,
+        codes: Tensor,
+        first_rows: Tensor,
+        n_batches: int,
+        *,
+        partners: Tensor | None = None,
+        let_go: Callable[[], None] | None = None,
+    ) -> None:
         """Take the pairs in training, each once, in codes whose table rows begin with `first_rows`.
 
-        `n_batches` make an epoch. `on_disk` keeps the pairs there, for networks on the CPU.
+        `n_batches` make an epoch. The other two are those of `EmbeddingNN.observe`.
         """
         weight = self.weight
 
@@ -63,22 +68,19 @@ class History(nn.Module):
 
         counts = sum(torch.bincount(rows.flatten(), minlength=len(weight)) for rows in parts())
         self._offsets = F.pad(counts.cumsum(0), (1, 0))
-        on_disk = on_disk and weight.device.type == "cpu"
-        self._scratch = new_array(2 * len(codes), np.int32, on_disk=True) if on_disk else None
-        self._partners = (
-            torch.from_numpy(self._scratch)
-            if on_disk
-            else torch.empty(2 * len(codes), dtype=torch.int32, device=weight.device)
-        )
+        if partners is None:
+            partners = torch.empty(2 * len(codes), dtype=torch.int32, device=weight.device)
+        self._partners, self._let_go = partners, let_go
         free = self._offsets[:-1].clone()  # the next place of each row's partners
         for rows in parts():
-            for own, partners in (rows.unbind(1), rows.flip(1).unbind(1)):
+            for own, others in (rows.unbind(1), rows.flip(1).unbind(1)):
                 order = own.argsort(stable=True)
                 ids, n = own[order].unique_consecutive(return_counts=True)
                 places = torch.arange(len(own), device=own.device) + (free[ids] - n.cumsum(0) + n).repeat_interleave(n)
-                self._partners[places] = partners[order].int()
+                partners[places] = others[order].int()
                 free[ids] += n
-            let_go(self._scratch)
+            if let_go is not None:
+                let_go()
         self.counts.copy_(counts.unsqueeze(1))
         self._share = self._share_of(self.counts)
         self._interval = max(1, n_batches // self.REFRESHES)
@@ -149,7 +151,7 @@ class History(nn.Module):
 
     def end_training(self) -> None:
         """Let go of what only training needs: the pairs, and tables of gradients."""
-        self._scratch = self._partners = self._offsets = self._share = self._of_sums = self._of_weight = None
+        self._let_go = self._partners = self._offsets = self._share = self._of_sums = self._of_weight = None
         self.average = None
 
     @torch.no_grad()
@@ -185,4 +187,5 @@ class History(nn.Module):
             partners = self._partners[ends[0] : ends[-1]]
             offsets = (ends - ends[0]).to(partners.dtype)
             yield rows, F.embedding_bag(partners, table, offsets, mode="sum", include_last_offset=True)
-            let_go(self._scratch)
+            if self._let_go is not None:
+                self._let_go()
