@@ -62,9 +62,8 @@ class RawIds:
             }
         )
         table = frame.to_numpy(dtype=object) if self.fit_names is None else frame
-        codes, n_unknown = self.encoded(table)
-        if warns:
-            self.estimator.encoder_._warn_of_unknown(n_unknown, n_rows, stacklevel=5)
+        codes, unknown = self.encoded(table)
+        self.estimator.encoder_._check_unknown(unknown, warns=warns)
         return codes
 
     def _any_id(self, column):
@@ -118,7 +117,7 @@ class RawIds:
         return np.where(somebody, users, MISSING)
 
     def encoded(self, table):
-        """Codes of a table of raw ids in the columns of `fit`, and how many rows of each are unknown."""
+        """Codes of a table of raw ids in the columns of `fit`, and an `UnknownIds` for each."""
         for step in self.steps:
             table = step.transform(table)
         return self.estimator._codes(table)

@@ -105,7 +105,8 @@ class RankingScorer(BaseEstimator):
         """
         validate_parameter_constraints(self._parameter_constraints, self.get_params(deep=False), type(self).__name__)
         ids = RawIds(estimator)
-        (codes, _), distinct = ids.encoded(X), self._distinct_ids(X)
+        (codes, unknown), distinct = ids.encoded(X), self._distinct_ids(X)
+        ids.estimator.encoder_._check_unknown(unknown, warns=False)
         if self.relevance_threshold is not None:
             if y is None:
                 raise ValueError("relevance_threshold needs the ratings y of the rows.")
