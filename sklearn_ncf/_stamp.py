@@ -33,6 +33,6 @@ def _standardized(value):
     if isinstance(value, list) and value and isinstance(value[0], dict | np.ndarray):
         return [_standardized(member) for member in value]
     if isinstance(value, np.ndarray) and not value.size:
-        sizes = np.maximum(value.shape[1:] + (1,), 1)[::-1].cumprod()[::-1] * value.itemsize
+        sizes = np.maximum((*value.shape[1:], 1), 1)[::-1].cumprod()[::-1] * value.itemsize
         return np.ndarray(value.shape, value.dtype, strides=tuple(sizes.tolist()))
     return value

@@ -59,8 +59,8 @@ class UnknownIds:
         if self.n_unknown:
             shown = ", ".join(map(repr, self.ids[:SHOWN])) + (", ..." if len(self.ids) > SHOWN else "")
             raise ValueError(
-                f"{name} holds unknown ids in {self.n_unknown} of {self.n_rows} rows: {shown}. Fit on them, remove those "
-                'rows, or use handle_unknown="encode".'
+                f"{name} holds unknown ids in {self.n_unknown} of {self.n_rows} rows: {shown}. Fit on them, remove "
+                'those rows, or use handle_unknown="encode".'
             )
 
     def check_kinds(self, name, vocabulary):
@@ -84,8 +84,8 @@ class UnknownIds:
         """Warn where more than half of the rows of the column called `name` hold several unknown ids."""
         if len(self.ids) > 1 and 2 * self.n_unknown > self.n_rows:
             warn_caller(
-                f"{self.n_unknown / self.n_rows:.0%} of the rows of {name} hold ids that were not seen in fit; they are "
-                "encoded as -1."
+                f"{self.n_unknown / self.n_rows:.0%} of the rows of {name} hold ids that were not seen in fit; they "
+                "are encoded as -1."
             )
 
 

@@ -227,7 +227,7 @@ def test_one_new_user_is_no_mistake_to_warn_of(n_rows, quick):
     assert np.isfinite(model.predict(asked)).all()
     assert IdEncoder().fit(X).transform(asked)[:, 0].tolist() == [-1] * n_rows
     with pytest.warns(UserWarning, match="100% of the rows of column 0"):
-        model.predict(np.vstack([asked, asked + [1, 0]]))
+        model.predict(np.vstack([asked, asked + np.array([1, 0])]))
 
 
 def test_a_warning_points_at_the_caller_through_pipelines_and_scikit_learn(quick):
