@@ -58,7 +58,9 @@ def growth():
         start = time.perf_counter()
         model = fitted(X[: len(y) * share // 100], y[: len(y) * share // 100])
         fresh[share] = model, time.perf_counter() - start
-    print("| `fit` on | then `partial_fit` on | RMSE of the next tenth after `partial_fit` | after a full refit | difference ", end="")
+    print(
+        "| `fit` on | then `partial_fit` on | RMSE after `partial_fit` | RMSE after a full refit | difference ", end=""
+    )
     print("| `partial_fit`, seconds | share of the refit's time | change for other users |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     for first in (70, 60):
