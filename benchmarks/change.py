@@ -58,8 +58,11 @@ def growth():
         start = time.perf_counter()
         model = fitted(X[: len(y) * share // 100], y[: len(y) * share // 100])
         fresh[share] = model, time.perf_counter() - start
-    print("| first fit on | then | RMSE of the next tenth: grown | fresh fit | difference | time | others moved by |")
-    print("|---|---|---|---|---|---|---|", flush=True)
+    print(
+        "| `fit` on | then `partial_fit` on | RMSE after `partial_fit` | RMSE after a full refit | difference ", end=""
+    )
+    print("| `partial_fit`, seconds | share of the refit's time | change for other users |")
+    print("|---|---|---|---|---|---|---|---|", flush=True)
     for first in (70, 60):
         model = pickle.loads(pickle.dumps(fresh[first][0]))
         for share in range(first, min(first + 30, 100), 10):
@@ -76,8 +79,8 @@ def growth():
                 errors = error(model, X[after], y[after]), error(reference, X[after], y[after])
                 cells = [f"{errors[0]:.4f}", f"{errors[1]:.4f}", f"{errors[0] - errors[1]:+.4f}"]
             print(
-                f"| {first} % | {share} to {share + 10} % | {' | '.join(cells)} | {taken:.2f} s, a fresh fit's "
-                f"{taken / fresh_taken:.2f} | {moved:.4f} |",
+                f"| first {first} % | {share} % to {share + 10} % | {' | '.join(cells)} | {taken:.2f} "
+                f"| {taken / fresh_taken:.0%} | {moved:.4f} |",
                 flush=True,
             )
 
@@ -90,7 +93,7 @@ def pairs_without(X, new):
 
 def fold_in():
     X, y = load("ml100k")
-    print("| draw | cold start | ten ratings by `partial_fit` | fresh fit on all | s | others moved by |")
+    print("| draw | RMSE by cold start | after `partial_fit` | after a full refit | seconds | change for other users |")
     print("|---|---|---|---|---|---|", flush=True)
     for draw in range(3):
         rng = np.random.RandomState(draw)

@@ -2,9 +2,13 @@
 Context columns
 ===============
 
-Any id column beside user and item is context: the device, the hour, the genre. Here it is the month in which a rating
-was given: tastes and the mood of the crowd drift, and a user mostly rates in one or two sittings. The month is known
-when a prediction is asked for, so it may be used.
+Any id column beside user and item is context: under what circumstances the interaction happened. Here it is the month
+and the hour in which a rating was given: tastes and the mood of the crowd drift, and a user mostly rates in one or two
+sittings. Both are known when a prediction is asked for, so they may be used.
+
+Context is a property of the interaction, not of the item: `recommend` applies the context that it is given to every
+candidate alike. So the genre of a film, for example, must not be a context column. Features of items come in a later
+release.
 """
 
 # %%
@@ -19,14 +23,14 @@ from sklearn_ncf import NCFRegressor
 from sklearn_ncf.datasets import load_movielens
 
 frame = load_movielens().frame
-frame["month"] = pd.to_datetime(frame["timestamp"], unit="s").dt.strftime("%Y-%m")
-frame["genre"] = frame["genres"].str.split("|").str[0]  # the first one named
+time = pd.to_datetime(frame["timestamp"], unit="s").dt
+frame["month"], frame["hour"] = time.strftime("%Y-%m"), time.hour
 train, test = train_test_split(frame, test_size=0.2, random_state=0)
 
 # %%
-# A further column needs nothing but to be there.
+# A context column is used as soon as it is in the table.
 models, errors = {}, {}
-for context in ([], ["genre"], ["month"], ["month", "genre"]):
+for context in ([], ["hour"], ["month"], ["month", "hour"]):
     columns = ["user", "item", *context]
     name = " and ".join(context) or "no context"
     models[name] = NCFRegressor(random_state=0).fit(train[columns], train["rating"])

@@ -2,8 +2,8 @@
 A new user's first five ratings
 ===============================
 
-Somebody new gets what is liked in general. After five ratings the list should be theirs: one `partial_fit` on just
-those five rows, a fraction of a second, and nobody else's predictions move to speak of.
+Somebody new gets what is liked in general. After five ratings the predictions should be theirs: one `partial_fit` on
+just those five rows, a fraction of a second, and nobody else's predictions move to speak of.
 """
 
 # %%
@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from sklearn_ncf import NCFRegressor, recommend
+from sklearn_ncf import NCFRegressor
 from sklearn_ncf.datasets import load_movielens
 
 movielens = load_movielens()
@@ -39,16 +39,19 @@ for who, stars in opinions.items():
 print(f"predictions for everybody else moved by {np.abs(model.predict(others) - before).mean():.4f} on average")
 
 # %%
-# What each of them gets now. `items` keeps to films that many know; what they have rated is left out by itself.
-lists = recommend(model, list(newcomers.values()), n_items=10, items=popular).join(films, on="item")
-titles = lists.pivot(index="rank", columns="user", values="title")
-pd.DataFrame({who: titles[user] for who, user in newcomers.items()})
+# Which of the films that they have not rated they are now predicted to rate highest. The newcomers have said what they
+# dislike, too: that is why this is a model of ratings, and not `NCFRanker`, which recommends what users choose next.
+predicted = pd.DataFrame(
+    {who: model.predict(pd.DataFrame({"user": user, "item": popular})) for who, user in newcomers.items()},
+    index=popular,
+)
+unrated = predicted.drop(index=items)
+pd.DataFrame({who: films.loc[unrated[who].nlargest(10).index, "title"].to_list() for who in newcomers})
 
 # %%
 # Over all 500 films, the two tastes part along the films' genres: how much more the one is predicted to like a genre
 # than the other, beside the mean of all films. It is a matter of tenths of a star: five ratings do not say more.
-scores = {who: model.predict(pd.DataFrame({"user": user, "item": popular})) for who, user in newcomers.items()}
-difference = pd.Series(scores["likes romances"] - scores["likes science fiction"], index=popular)
+difference = predicted["likes romances"] - predicted["likes science fiction"]
 difference -= difference.mean()
 genres = films.loc[popular, "genres"].str.get_dummies("|")
 genres = genres.loc[:, genres.sum() >= 30]

@@ -2,7 +2,7 @@
 From ratings to recommendations
 ===============================
 
-A table of users, films and ratings; a model; how good it is; what it recommends.
+A table of users, films and ratings; a model that predicts ratings, and how good it is; a model that recommends films.
 """
 
 # %%
@@ -15,7 +15,7 @@ from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 
-from sklearn_ncf import IdEncoder, NCFRegressor, recommend, similar_items
+from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor, recommend, similar_items
 from sklearn_ncf.datasets import load_movielens
 
 movielens = load_movielens()
@@ -36,13 +36,16 @@ print(f"RMSE of the mean rating: {root_mean_squared_error(y_test, np.full(len(y_
 print(f"RMSE of the model:       {root_mean_squared_error(y_test, predicted):.3f}")
 
 # %%
-# Ten films for somebody, who has not rated them. Raw ids come back, which other tables can be joined with.
-films = recommend(pipe, users=15, n_items=10).merge(movielens.item_frame, on="item")
+# A list is another task: the films that a user would rate highest are not the ones that the user will watch next.
+# `NCFRanker` learns which films users have watched, whatever they thought of them. It recommends films that the user
+# has not rated. Raw ids come back, which other tables can be joined with.
+ranker = NCFRanker(random_state=0).fit(X)
+films = recommend(ranker, users=15, n_items=10).merge(movielens.item_frame, on="item")
 films[["rank", "title", "year", "score"]]
 
 # %%
-# The films most like Toy Story.
-similar = similar_items(pipe, 1, n_items=5).merge(movielens.item_frame, left_on="similar_item", right_on="item")
+# The films most similar to Toy Story.
+similar = similar_items(ranker, 1, n_items=5).merge(movielens.item_frame, left_on="similar_item", right_on="item")
 similar[["rank", "title", "year", "score"]]
 
 # %%
@@ -60,9 +63,9 @@ axes.set(xlabel="rating given (stars)", ylabel="rating predicted (stars)", title
 axes.legend()
 
 figure, axes = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
-axes.hlines(films["rank"], pipe["ncf"].mean_rating_, films["score"], color="tab:orange", linewidth=2)
+axes.hlines(films["rank"], 0, films["score"], color="tab:orange", linewidth=2)
 axes.plot(films["score"], films["rank"], "o", color="tab:orange", markersize=8)
 axes.set_yticks(films["rank"], [shorten(title, 28, placeholder="…") for title in films["title"]])
 axes.invert_yaxis()
-axes.set(xlabel="stars predicted, from the mean rating on", title="Ten films for user 15")
+axes.set(xlabel="score (the higher, the better)", title="Ten films for user 15")
 plt.show()

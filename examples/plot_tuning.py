@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.stats import loguniform, uniform
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401 - HalvingRandomSearchCV is not there without it
 from sklearn.metrics import root_mean_squared_error
-from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, train_test_split
+from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, KFold, train_test_split
 from sklearn.pipeline import Pipeline
 
 from sklearn_ncf import IdEncoder, NCFRegressor
@@ -26,9 +26,11 @@ pipe = Pipeline([("enc", IdEncoder()), ("ncf", NCFRegressor(max_epochs=6, random
 scoring = "neg_root_mean_squared_error"
 
 # %%
-# A grid: every combination of two lists, in two folds each.
+# A grid: every combination of two lists, in two folds each. The folds are shuffled, since tables of ratings are often
+# sorted by user.
+folds = KFold(2, shuffle=True, random_state=0)
 grid = {"ncf__learning_rate": [0.001, 0.01, 0.1], "ncf__weight_decay": [0.0001, 0.001, 0.01]}
-search = GridSearchCV(pipe, grid, cv=2, scoring=scoring, n_jobs=2).fit(X_train, y_train)
+search = GridSearchCV(pipe, grid, cv=folds, scoring=scoring, n_jobs=2).fit(X_train, y_train)
 print(f"best of {len(search.cv_results_['params'])}: {search.best_params_}, RMSE {-search.best_score_:.4f}")
 
 # %%
@@ -48,7 +50,7 @@ halving = HalvingRandomSearchCV(
     min_resources=2,
     max_resources=18,
     factor=3,
-    cv=2,
+    cv=folds,
     scoring=scoring,
     n_jobs=2,
     random_state=0,

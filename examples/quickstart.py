@@ -9,7 +9,7 @@ from sklearn.dummy import DummyRegressor
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import Pipeline
 
-from sklearn_ncf import IdEncoder, NCFRegressor, recommend, similar_items
+from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor, recommend, similar_items
 from sklearn_ncf.datasets import load_movielens
 
 
@@ -51,12 +51,13 @@ pipe.set_params(ncf__verbose=1).fit(X, y)
 pairs = pd.DataFrame({"user": [15, 15, -7], "item": [1, 318, 318]})  # user -7 is new
 print(pairs.assign(predicted=pipe.predict(pairs)).to_string(index=False))
 
-print("\nTen films that user 15 has not rated, best first:")
-films = recommend(pipe, users=15, n_items=10).merge(movielens.item_frame, on="item")
+print("\nTen films that user 15 has not rated, by a model of what users watch next, best first:")
+ranker = NCFRanker(random_state=0).fit(X)
+films = recommend(ranker, users=15, n_items=10).merge(movielens.item_frame, on="item")
 print(films[["rank", "title", "year", "score"]].to_string(index=False))
 
-print("\nThe films most like Toy Story:")
-similar = similar_items(pipe, 1, n_items=5).merge(movielens.item_frame, left_on="similar_item", right_on="item")
+print("\nThe films most similar to Toy Story:")
+similar = similar_items(ranker, 1, n_items=5).merge(movielens.item_frame, left_on="similar_item", right_on="item")
 print(similar[["title", "year", "score"]].to_string(index=False))
 
 equal = np.array_equal(pickle.loads(pickle.dumps(pipe)).predict(X), pipe.predict(X))

@@ -234,8 +234,8 @@ class NCFRanker(BaseNCF):
         Parameters
         ----------
         X : table or array-like of shape (n_samples, n_features), n_features >= 2
-            Ids: user, item, then any number of further columns (context). Integers, strings or mixed; missing ones
-            allowed.
+            Ids: user, item, then any number of further columns: context, properties of the interaction (device, hour)
+            and not of the item. Integers, strings or mixed; missing ones allowed.
         y : None
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None

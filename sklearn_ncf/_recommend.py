@@ -26,13 +26,15 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
     Parameters
     ----------
     model : estimator or Pipeline
-        A fitted :class:`NCFRegressor`, a Pipeline that ends in one and whose other steps have `inverse_transform`
-        (such as :class:`IdEncoder`), or a fitted search over one of these.
+        A fitted :class:`NCFRanker` (made for lists) or :class:`NCFRegressor` (items by predicted rating), a Pipeline
+        that ends in one and whose other steps have `inverse_transform` (such as :class:`IdEncoder`), or a fitted search
+        over one of these.
 
     users : array-like of shape (n_users,) or table of shape (n_users, n_features - 1), default=None
         Raw ids; one alone will do. Users that `fit` has not seen get the items that are liked best in general. ``None``
         is all users seen in `fit`. With context columns, a table of all columns but the items', in the order of `fit`;
-        where users come alone, their context is taken as unknown.
+        where users come alone, their context is taken as unknown. A user's context applies to every candidate alike, so
+        it must not be a property of an item, such as its genre.
 
     n_items : int, default=10
         Length of a list.
@@ -76,9 +78,9 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
     Examples
     --------
     >>> import pandas as pd
-    >>> from sklearn_ncf import NCFRegressor, recommend
+    >>> from sklearn_ncf import NCFRanker, recommend
     >>> X = pd.DataFrame({"user": ["ann", "ann", "bob", "bob"], "film": ["Alien", "Bambi", "Alien", "Dune"]})
-    >>> model = NCFRegressor(max_epochs=50, random_state=0).fit(X, [5, 1, 4, 5])
+    >>> model = NCFRanker(random_state=0).fit(X)
     >>> recommend(model, ["ann", "bob"], n_items=1)[["user", "film", "rank"]]
       user   film  rank
     0  ann   Dune     1
