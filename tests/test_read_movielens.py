@@ -169,7 +169,12 @@ def test_ratings_with_windows_line_ends_and_no_last_one_are_read(tmp_path):
 @given(
     st.sampled_from(list(LAYOUTS)),
     st.lists(
-        st.tuples(st.integers(0, 2**63 - 1), st.integers(1, 10**6), st.integers(1, 10), st.integers(0, 2 * 10**9)),
+        st.tuples(
+            st.integers(-(2**63), 2**63 - 1),
+            st.one_of(st.integers(1, 10**6), st.integers(-(2**63), 2**63 - 1)),
+            st.integers(1, 10),
+            st.integers(-(10**10), 2 * 10**11),
+        ),
         min_size=1,
         max_size=30,
     ),

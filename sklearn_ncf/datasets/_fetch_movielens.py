@@ -1,8 +1,12 @@
 """MovieLens from GroupLens, downloaded once and then read from the disk."""
 
 import hashlib
+import io
 import logging
 import os
+import re
+import tempfile
+import warnings
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,10 +14,13 @@ from pathlib import Path
 from sklearn.datasets import get_data_home
 from sklearn.utils._param_validation import StrOptions, validate_params
 
-from sklearn_ncf.datasets._read_movielens import READ_ERRORS, open_archive, read_movielens
+from sklearn_ncf.datasets._movielens_files import open_archive
+from sklearn_ncf.datasets._read_movielens import read_files, read_movielens
+from sklearn_ncf.datasets._transfer import transfer
 
 BASE_URL = "https://files.grouplens.org/datasets/movielens/"
-# Variant: its archive, and the MD5 that GroupLens publishes beside it. latest-small is renewed in place.
+# Variant: its archive, and the MD5 that GroupLens publishes beside it. latest-small is renewed in place, so its MD5 is
+# downloaded with it.
 ARCHIVES = {
     "100k": ("ml-100k.zip", "0e33842e24a9c977be4e0107933c0723"),
     "1m": ("ml-1m.zip", "c4d9eecfca2ab87c1945afe126590906"),
@@ -23,9 +30,19 @@ ARCHIVES = {
     "32m": ("ml-32m.zip", "d472be332d4daa821edc399621853b57"),
 }
 
+# Bytes of each archive at most: latest-small may grow, the others are as large as they are.
+SIZE_LIMITS = {
+    "ml-100k.zip": 5 * 2**20,
+    "ml-1m.zip": 6 * 2**20,
+    "ml-10m.zip": 64 * 2**20,
+    "ml-latest-small.zip": 16 * 2**20,
+    "ml-25m.zip": 256 * 2**20,
+    "ml-32m.zip": 256 * 2**20,
+}
+MAX_CHECKSUM_FILE_SIZE = 1024  # bytes
+
 N_RETRIES = 2
 TIMEOUT = 30  # seconds without an answer
-CHUNK_SIZE = 2**16  # bytes; pooch writes to the disk after each chunk, and its own are 1 KiB
 
 
 @validate_params(
@@ -90,9 +107,16 @@ def fetch_movielens(variant, *, data_home=None, download_if_missing=True, return
         If the archive must be downloaded and ``pooch`` is not installed:
         ``pip install "sklearn-ncf[datasets]"``.
     OSError
-        If the archive is not there and must not or cannot be downloaded, with what to put where; if
-        what came is cut short, has another checksum or has a member whose path leaves it; if there
-        is no space for it. A download that fails leaves no file behind.
+        If the archive is missing and must not or cannot be downloaded, with what to put where; if
+        what came is cut short, too large, another edition or has another checksum; if the server
+        redirects to another server or to an unencrypted connection; if :func:`read_movielens`
+        refuses the archive; if there is no space for it. A download that fails leaves no file
+        behind.
+
+    Warns
+    -----
+    UserWarning
+        If ``"latest-small"`` was downloaded and GroupLens publishes no checksum to verify it by.
 
     See Also
     --------
@@ -101,11 +125,13 @@ def fetch_movielens(variant, *, data_home=None, download_if_missing=True, return
 
     Notes
     -----
-    The download is pooch's, with a progress bar on standard error: up to three tries, into a
-    temporary file that gets its name only after the checks. The MD5 that GroupLens publishes is
-    checked then, and before each use of the archive; a damaged archive is downloaded anew.
-    ``"latest-small"`` has no fixed checksum, so its download is only checked to be a zip archive
-    whose members are undamaged. The archive is read in place and never unpacked.
+    pooch downloads, with a progress bar on standard error: up to three tries, into a temporary
+    folder of its own, from which the archive is moved to its place only after the checks. Several
+    threads or processes may do so at once. The MD5 that GroupLens publishes is checked then, and
+    before each use of the archive; a damaged archive is downloaded again. The MD5 of
+    ``"latest-small"`` changes with each renewal: it is downloaded too, from ``ml-latest-small.zip.md5``,
+    for the check of the download; before each use its files are compared with the checksums in the
+    archive. The archive is read in place and never unpacked.
 
     The data are not part of this library and not under its licence. GroupLens allows no commercial
     use without its permission; nor, of 100K, 1M and 10M, redistribution. Publications cite [1]_.
@@ -136,32 +162,58 @@ def fetch_movielens(variant, *, data_home=None, download_if_missing=True, return
     0     1    31     2.5
     """
     name, checksum = ARCHIVES[variant]
-    path = Path(get_data_home(data_home), "sklearn_ncf", "movielens", name)
-    if not _is_intact(path, checksum):
+    path = _find_place(data_home, name)
+    damage = _find_damage(path, checksum)
+    if damage is not None:
         if not download_if_missing:
-            raise _make_error_of_missing(path, checksum)
-        _download(path, checksum)
+            raise _make_error_of_missing(path, damage)
+        if not _download(path, checksum):
+            warnings.warn(
+                f"{name} cannot be verified: GroupLens publishes no checksum at {BASE_URL}{name}.md5. It came from "
+                "GroupLens' server and is read as it is; for results that others are to repeat, take an edition that "
+                "never changes, such as '1m'.",
+                UserWarning,
+                stacklevel=3,  # fetch_movielens, and its check of parameters
+            )
     return read_movielens(path, return_X_y=return_X_y, as_frame=as_frame)
 
 
-def _is_intact(path, checksum):
-    """Whether the archive is there with its checksum or, if it has none, with the end of a zip archive."""
+def _find_place(data_home, name):
+    """Return the path of an archive in a folder for data, which is made."""
+    try:
+        home = get_data_home(None if data_home is None else os.fsdecode(data_home))
+    except (OSError, ValueError) as error:
+        raise OSError(f"data_home={data_home!r} cannot be used: {error}; pass a folder to write to") from error
+    return Path(home, "sklearn_ncf", "movielens", name)
+
+
+def _find_damage(path, checksum):
+    """Return what keeps the archive at its place from being used, or None."""
+    if not path.exists():
+        return "does not exist"
     if not path.is_file():
-        return False
+        raise OSError(f"{path} is not a regular file; remove it, as it is in the place of an archive of MovieLens")
     if checksum is None:
-        return zipfile.is_zipfile(path)
+        try:
+            with open_archive(path) as archive:
+                archive.check()
+        except (OSError, ValueError) as error:
+            return f"is damaged: {error}"
+    elif _md5(path) != checksum:
+        return f"is damaged, as its MD5 is not {checksum}"
+    return None
+
+
+def _md5(path):
+    """Return the MD5 of a file in hexadecimal."""
     with path.open("rb") as file:
-        digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
-    return digest.hexdigest() == checksum
+        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
-def _make_error_of_missing(path, checksum):
+def _make_error_of_missing(path, damage):
     """Return the error of an archive that is not there intact and must not be downloaded."""
-    kind, state = FileNotFoundError, "does not exist"
-    if path.exists():
-        found = "it is no complete zip archive" if checksum is None else f"its MD5 is not {checksum}"
-        kind, state = OSError, f"is damaged, as {found}"
-    return kind(f"{path} {state}, and download_if_missing=False; {_say_what_to_do(path)}")
+    kind = OSError if path.exists() else FileNotFoundError
+    return kind(f"{path} {damage}, and download_if_missing=False; {_say_what_to_do(path)}")
 
 
 def _say_what_to_do(path):
@@ -173,7 +225,7 @@ def _say_what_to_do(path):
 
 
 def _download(path, checksum):
-    """Download the archive to its place, checked before it gets there."""
+    """Download the archive to its place, checked before it gets there; return whether it has a published MD5."""
     try:
         import pooch
     except ImportError as error:
@@ -181,39 +233,54 @@ def _download(path, checksum):
             "fetch_movielens downloads with the package pooch, which cannot be imported; install it with: "
             'pip install "sklearn-ncf[datasets]"'
         ) from error
-    if checksum is None:
-        # pooch would take whatever is there for the archive.
-        path.unlink(missing_ok=True)
-    responses = []
-    transfer = pooch.HTTPDownloader(
-        progressbar=True,
-        chunk_size=CHUNK_SIZE,
-        timeout=TIMEOUT,
-        hooks={"response": lambda response, *args, **kwargs: responses.append(response)},
-    )
+    verified = True
 
     def download(url, file, cache):
-        try:
-            transfer(url, file, cache)
-        finally:
-            # pooch leaves the connection of a transfer that fails to the garbage collector.
-            while responses:
-                responses.pop().close()
-        _check_download(file, path.name, checksum)
+        nonlocal verified
+        transfer(url, file, limit=SIZE_LIMITS[path.name], timeout=TIMEOUT, progressbar=True)
+        _check_download(Path(file), path.name, checksum)
+        if checksum is None:
+            published = _fetch_checksum(f"{url}.md5")
+            verified = published is not None
+            if verified and _md5(Path(file)) != published:
+                raise ValueError(f"the MD5 hash of what came as {path.name} is not {published}, which {url}.md5 has")
 
-    cache = pooch.create(
-        path=path.parent,
-        base_url=BASE_URL,
-        registry={path.name: checksum and f"md5:{checksum}"},
-        retry_if_failed=N_RETRIES,
-    )
     try:
-        with _quiet(pooch.get_logger()):
-            cache.fetch(path.name, downloader=download)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # In an empty folder: pooch would take a damaged archive without a known checksum for the download. To replace
+        # the archive in one step is safe beside others who download or read it.
+        with tempfile.TemporaryDirectory(prefix=f"{path.stem}-", dir=path.parent) as scratch:
+            cache = pooch.create(
+                path=scratch,
+                base_url=BASE_URL,
+                registry={path.name: checksum and f"md5:{checksum}"},
+                retry_if_failed=N_RETRIES,
+            )
+            with _quiet(pooch.get_logger()):
+                downloaded = cache.fetch(path.name, downloader=download)
+            os.replace(downloaded, path)
     # requests' errors are OSErrors; pooch raises ValueError for a wrong checksum.
     except (OSError, ValueError) as error:
         reason = str(error).rstrip(".")
         raise OSError(f"{path.name} could not be downloaded: {reason}; {_say_what_to_do(path)}") from error
+    return verified
+
+
+def _fetch_checksum(url):
+    """Return the MD5 that is published at the address, or None where there is none."""
+    import requests
+
+    content = io.BytesIO()
+    try:
+        transfer(url, content, limit=MAX_CHECKSUM_FILE_SIZE, timeout=TIMEOUT)
+    except requests.HTTPError as error:
+        if error.response.status_code == requests.codes.not_found:
+            return None
+        raise
+    found = re.findall(r"\b[0-9a-f]{32}\b", content.getvalue().decode("latin-1").lower())
+    if len(found) != 1:
+        raise ValueError(f"{url} has no MD5 hash")
+    return found[0]
 
 
 def _check_download(file, name, checksum):
@@ -221,13 +288,17 @@ def _check_download(file, name, checksum):
     if not zipfile.is_zipfile(file):
         raise ValueError(f"what came as {name} is no complete zip archive")
     with open_archive(file, name) as archive:
-        if checksum is None:
-            try:
-                damaged = archive.testzip()
-            except READ_ERRORS as error:
-                raise ValueError(f"what came as {name} is damaged: {error}") from error
-            if damaged is not None:
-                raise ValueError(f"what came as {name} is damaged in {damaged}")
+        if checksum is not None:
+            return
+        try:
+            archive.check()
+        except ValueError as error:
+            raise ValueError(f"what came as {name} is damaged: {error}") from error
+        for member in ("ratings.csv", "movies.csv"):
+            path = (name.removesuffix(".zip"), member)
+            if not archive.exists(path):
+                raise OSError(f"what came as {name} is another edition, as it lacks {archive.label(path)}")
+    read_files(file, name)
 
 
 @contextmanager

