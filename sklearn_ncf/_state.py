@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from sklearn_ncf._random import seeded_torch
-from sklearn_ncf.nn import EmbeddingNN
+from sklearn_ncf._random import seeded_generators
+from sklearn_ncf.nn import EmbeddingNN, default_settings
 from sklearn_ncf.training import RankingLoss, build_net, resolve_device
 
 
@@ -20,6 +20,7 @@ def state_of(net):
     }
 
 
+@default_settings()
 def net_from(net_state, device):
     """A net from `state_of`, on the device asked for if it is there, else on the CPU."""
     try:
@@ -29,8 +30,11 @@ def net_from(net_state, device):
     net_state = dict(net_state)
     module = net_state.pop("module") or EmbeddingNN
     weights = {name: torch.from_numpy(np.array(weight)) for name, weight in net_state.pop("weights").items()}
-    with seeded_torch(0, device):
+    with seeded_generators(0, device):  # what is drawn is overwritten
         net = build_net(module, net_state.pop("module_params"), device=device, **net_state)
+    for name, tensor in net.module_.state_dict(keep_vars=True).items():
+        if name in weights:
+            tensor.data = tensor.data.to(weights[name].dtype)  # a custom network has the default dtype of its fit
     net.module_.load_state_dict(weights)
     net.module_.eval()
     return net

@@ -16,6 +16,7 @@ MAY_IMPORT = {
     "_vocabulary": {"_columns"},
     "_stamp": {"_version"},
     "_encoder": {"_columns", "_large", "_stamp", "_vocabulary"},
+    "_random": {"nn"},
     "_ratings": {"_large"},
     "_seen": {"_large", "nn"},
     "_state": {"_random", "nn", "training"},
