@@ -289,7 +289,7 @@ class BaseNCF(BaseEstimator):
         @default_settings()
         def scorer(queries):
             if isinstance(module, EmbeddingNN):
-                scores = of_network(torch.from_numpy(queries).to(device)).cpu().numpy()
+                scores = of_network(torch.from_numpy(queries).to(device)).float().cpu().numpy()
             else:
                 codes = np.repeat(np.insert(queries, ITEM, 0, axis=1), len(items), axis=0)
                 codes[:, ITEM] = np.tile(items, len(queries))
@@ -355,7 +355,7 @@ class BaseNCF(BaseEstimator):
             raise AttributeError(f"{type(module).__name__} has no table of embeddings.")
         rows = module.column_rows(column)
         with torch.no_grad():
-            return module.vectors(torch.arange(rows.start, rows.stop, device=self.net_.device)).cpu().numpy()
+            return module.vectors(torch.arange(rows.start, rows.stop, device=self.net_.device)).float().cpu().numpy()
 
     def __getstate__(self):
         """Arrays and parameters: no device, no optimizer, no training data but the pairs seen."""

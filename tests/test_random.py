@@ -10,46 +10,14 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from estimators_that_draw import NAMES, OURS, Own, estimators
 from skorch.callbacks import Callback
 
-from sklearn_ncf import NCFRanker
 from sklearn_ncf._random import seeded_generators
 from sklearn_ncf.datasets import make_ratings
 from sklearn_ncf.nn import EmbeddingNN, FastDropout, drawing_from, make_generators
 
 SECONDS = 60  # after which a test fails instead of waiting for ever
-
-
-class Own(torch.nn.Module):
-    """A custom network, whose constructor and dropout draw from torch's global generator."""
-
-    def __init__(self, n_ids, **params):
-        super().__init__()
-        self.tables = torch.nn.ModuleList(torch.nn.Embedding(n + 1, 4) for n in n_ids)
-        self.dropout = torch.nn.Dropout(0.3)
-        self.last = torch.nn.Linear(8, 1)
-        self.noise = torch.nn.Parameter(torch.rand_like(self.last.weight) + torch.randn(8) + torch.randint(3, (8,)))
-
-    def forward(self, codes):
-        vectors = torch.cat([table(codes[:, j] + 1) for j, table in enumerate(self.tables)], dim=1)
-        return 3 + self.last(self.dropout(vectors) * self.noise.abs()).squeeze(1)
-
-
-class Derived(EmbeddingNN):
-    """A custom network with our dropout and torch's."""
-
-    def forward(self, codes):
-        return torch.nn.functional.dropout(super().forward(codes), 0.1, self.training)
-
-
-class Noisy(torch.optim.SGD):
-    """A custom optimizer that draws from torch's global generator."""
-
-    def step(self, closure=None):
-        super().step(closure)
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                parameter.data += 1e-3 * torch.randn_like(parameter)
 
 
 def holding(hook, arrived, leave):
@@ -62,39 +30,11 @@ def holding(hook, arrived, leave):
     return type("Hold", (Callback,), {hook: wait})
 
 
-FITS = {  # by what draws random numbers; all of these in one fit
-    "gmf": {"architecture": "gmf", "use_history": True},
-    "neumf": {"architecture": "neumf", "dropout": 0.3, "early_stopping": True},
-    "coarse dropout": {"architecture": "mlp", "dropout": 0.001, "embedding_dropout": 0.998},
-    "row-wise": {"architecture": "mlp", "optimizer": "rowwise_adamw"},
-    "custom network": {"architecture": Own},
-    "derived network": {"architecture": Derived, "dropout": 0.2},
-    "custom optimizer": {"optimizer": Noisy, "learning_rate": 1e-4, "weight_decay": 0.0},
-}
-LISTS = {  # of rankers, which draw negatives too
-    "softmax": {"loss": "softmax", "embedding_dropout": 0.1},
-    "bce": {"loss": "bce", "architecture": "neumf", "dropout": 0.3},
-    "bpr": {"loss": "bpr", "architecture": Own},
-    "least squares": {},
-}
-
-
-def estimators(quick):
-    """Unfitted estimators in which all that draws random numbers has a part."""
-    settings = {"embedding_dim": 8, "max_epochs": 2, "random_state": 0, "device": "cpu", "batch_size": 64}
-    return {name: quick(**params, batch_size=64) for name, params in FITS.items()} | {
-        name: NCFRanker(**settings | params) for name, params in LISTS.items()
-    }
-
-
 def fitted_bytes(model):
     """The predictions after a fit and a partial_fit, to the bit."""
     X, y = make_ratings(n_ratings=300, random_state=0)
     model = copy.deepcopy(model).fit(X, y)
     return model.predict(X).tobytes(), model.partial_fit(X[:50], y[:50]).predict(X).tobytes()
-
-
-NAMES = [*FITS, *LISTS]
 
 
 def global_states():
@@ -152,8 +92,8 @@ def test_a_random_state_instance_goes_on_from_call_to_call():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_torchs_global_generator_neither_draws_a_fit_nor_is_drawn_from(quick, name):
-    model = estimators(quick)[name]
+def test_torchs_global_generator_neither_draws_a_fit_nor_is_drawn_from(name):
+    model = estimators()[name]
     states = []
     for seed in (1, 2):
         torch.manual_seed(seed)
@@ -163,30 +103,30 @@ def test_torchs_global_generator_neither_draws_a_fit_nor_is_drawn_from(quick, na
     assert states[0] == states[1]
 
 
-@pytest.mark.parametrize("name", ["gmf", "neumf", "coarse dropout", "row-wise", "softmax", "bce"])
-def test_torchs_global_generator_stays_as_it_is_throughout_a_fit_of_our_networks(quick, name):
+@pytest.mark.parametrize("name", [name for name in OURS if name != "least squares"])
+def test_torchs_global_generator_stays_as_it_is_throughout_a_fit_of_our_networks(name):
     before, during = torch.get_rng_state(), []
 
     class Look(Callback):
         def on_batch_end(self, net, **kwargs):
             during.append(torch.equal(torch.get_rng_state(), before))
 
-    estimators(quick)[name].set_params(callbacks=[Look]).fit(*make_ratings(n_ratings=300, random_state=0))
+    estimators()[name].set_params(callbacks=[Look]).fit(*make_ratings(n_ratings=300, random_state=0))
     assert during
     assert all(during)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_fits_in_parallel_threads_give_the_same_bits_as_alone(quick, name):
-    model = estimators(quick)[name]
+def test_fits_in_parallel_threads_give_the_same_bits_as_alone(name):
+    model = estimators()[name]
     alone = fitted_bytes(model)
     with ThreadPoolExecutor(3) as pool:
         together = list(pool.map(lambda _: fitted_bytes(model), range(3)))
     assert together == [alone] * 3
 
 
-def test_fits_of_all_kinds_in_parallel_threads_give_the_same_bits_as_alone(quick):
-    models = list(estimators(quick).values())
+def test_fits_of_all_kinds_in_parallel_threads_give_the_same_bits_as_alone():
+    models = list(estimators().values())
     alone = [fitted_bytes(model) for model in models]
     before = global_states()
     with ThreadPoolExecutor(4) as pool:
@@ -196,9 +136,9 @@ def test_fits_of_all_kinds_in_parallel_threads_give_the_same_bits_as_alone(quick
 
 @pytest.mark.parametrize("name", ["neumf", "softmax", "custom network"])
 @pytest.mark.parametrize("hook", ["on_epoch_begin", "on_batch_begin"])
-def test_a_fit_that_is_held_in_an_epoch_holds_up_nobody_else(quick, name, hook):
+def test_a_fit_that_is_held_in_an_epoch_holds_up_nobody_else(name, hook):
     X, y = make_ratings(n_ratings=300, random_state=0)
-    model = estimators(quick)[name]
+    model = estimators()[name]
     alone = model.fit(X, y).predict(X)
     stored, file = pickle.dumps(model), io.BytesIO()
     joblib.dump(model, file)
@@ -227,8 +167,8 @@ def test_a_fit_that_is_held_in_an_epoch_holds_up_nobody_else(quick, name, hook):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_loading_a_model_draws_nothing_from_torchs_global_generator(quick, name):
-    model = estimators(quick)[name].fit(*make_ratings(n_ratings=300, random_state=0))
+def test_loading_a_model_draws_nothing_from_torchs_global_generator(name):
+    model = estimators()[name].fit(*make_ratings(n_ratings=300, random_state=0))
     stored = pickle.dumps(model)
     before = global_states()
     pickle.loads(stored)

@@ -142,7 +142,12 @@ class NCFNet(NeuralNet):
 
     def _descend(self, batch: Batch, loss: Tensor) -> None:
         """The backward pass, and what follows it before the step."""
-        (loss if self.penalty_ is None else loss + self.penalty_(batch[0])).backward()
+        try:
+            (loss if self.penalty_ is None else loss + self.penalty_(batch[0])).backward()
+        except RuntimeError as error:
+            if torch.is_anomaly_enabled() and "returned nan values" in str(error):
+                self.refuse("A gradient became NaN")
+            raise
         if self.shared_ is not None:
             self.shared_.average_gradients()
         self._tell_history("before_step")
@@ -359,5 +364,5 @@ def predict_ratings(net: NCFNet, codes: np.ndarray) -> np.ndarray:
     for start in range(0, len(codes), PREDICTION_CHUNK):
         rows = slice(start, start + PREDICTION_CHUNK)
         with torch.no_grad(), net.draws():
-            ratings[rows] = net.module_(torch.from_numpy(codes[rows]).to(net.device)).cpu().numpy()
+            ratings[rows] = net.module_(torch.from_numpy(codes[rows]).to(net.device)).float().cpu().numpy()
     return ratings
