@@ -234,7 +234,6 @@ def _check_download(file, name, checksum):
 @contextmanager
 def _quiet(logger):
     """Hold back what pooch would print about a download: the progress bar and the errors say it."""
-
     thread = threading.get_ident()  # what pooch logs for others is theirs
 
     def is_warning(record):
