@@ -15,13 +15,13 @@ from sklearn_ncf._encoder import IdEncoder
 from sklearn_ncf._growth import carry_over, grow, n_ids_of
 from sklearn_ncf._large import is_mapped, let_go, new_array
 from sklearn_ncf._parameters import SHARED_CONSTRAINTS, check_joint_parameters, module_class
-from sklearn_ncf._random import seeded_torch
+from sklearn_ncf._random import seeded_generators
 from sklearn_ncf._rows import codes_of, learn_rows
 from sklearn_ncf._seen import Seen
 from sklearn_ncf._stamp import stamped, unstamped
 from sklearn_ncf._state import net_from, state_of
 from sklearn_ncf._unknown_ids import UnknownIds
-from sklearn_ncf.nn import ITEM, USER, EmbeddingNN, GridScorer
+from sklearn_ncf.nn import ITEM, USER, EmbeddingNN, GridScorer, default_settings
 from sklearn_ncf.training import (
     Ratings,
     best_epoch_of,
@@ -69,6 +69,7 @@ class BaseNCF(BaseEstimator):
         """Vectors of the items, in the order of ``encoder_.categories_[1]``."""
         return self._embeddings_of(1)
 
+    @default_settings()
     def _fit(self, X, y, sample_weight, validation, *, goes_on, holds_out, max_epochs, schedule, learning_rate):
         """Train on checked targets and weights; `validation`, a pair of table and targets, chooses the epoch.
 
@@ -85,7 +86,7 @@ class BaseNCF(BaseEstimator):
 
         with (
             checkpoints_of(self, encoder, parts, device, goes_on=goes_on) as checkpoints,
-            seeded_torch(self.random_state, device, seed=checkpoints.seed) as checkpoints.seed,
+            seeded_generators(self.random_state, device, seed=checkpoints.seed) as checkpoints.seed,
         ):
             if holds_out and validation is None:
                 parts = self._split(part, checkpoints.seed)
@@ -276,6 +277,7 @@ class BaseNCF(BaseEstimator):
         self._score_unknown(scores, *(self._seen.trained(column, codes[:, column]) for column in (USER, ITEM)))
         return scores
 
+    @default_settings()
     def _grid_scorer(self, items, net=None, seen=None):
         """A function from codes of queries, in all columns but the items', to their scores with each of some items."""
         net, seen = net or self.net_, seen or self._seen
@@ -284,9 +286,10 @@ class BaseNCF(BaseEstimator):
             of_network = GridScorer(module, torch.from_numpy(items).to(device))
         trained_items = seen.trained(ITEM, items)
 
+        @default_settings()
         def scorer(queries):
             if isinstance(module, EmbeddingNN):
-                scores = of_network(torch.from_numpy(queries).to(device)).cpu().numpy()
+                scores = of_network(torch.from_numpy(queries).to(device)).float().cpu().numpy()
             else:
                 codes = np.repeat(np.insert(queries, ITEM, 0, axis=1), len(items), axis=0)
                 codes[:, ITEM] = np.tile(items, len(queries))
@@ -343,6 +346,7 @@ class BaseNCF(BaseEstimator):
             params |= {"architecture": self.architecture, "use_history": self.use_history}
         return module_class(self), params
 
+    @default_settings()
     def _embeddings_of(self, column):
         if not hasattr(self, "net_"):
             raise AttributeError(f"This {type(self).__name__} has no embeddings before fit.")
@@ -351,7 +355,7 @@ class BaseNCF(BaseEstimator):
             raise AttributeError(f"{type(module).__name__} has no table of embeddings.")
         rows = module.column_rows(column)
         with torch.no_grad():
-            return module.vectors(torch.arange(rows.start, rows.stop, device=self.net_.device)).cpu().numpy()
+            return module.vectors(torch.arange(rows.start, rows.stop, device=self.net_.device)).float().cpu().numpy()
 
     def __getstate__(self):
         """Arrays and parameters: no device, no optimizer, no training data but the pairs seen."""

@@ -3,14 +3,15 @@
 import numpy as np
 import torch
 
-from sklearn_ncf._random import seeded_torch
-from sklearn_ncf.nn import N_SPECIAL
+from sklearn_ncf._random import seeded_generators
+from sklearn_ncf.nn import N_SPECIAL, default_settings
 from sklearn_ncf.training import Anchor, Ratings, agreed_seed, as_tensors, build_net, train
 
 BATCHES = 20  # an epoch, at least,
 SMALLEST_BATCH = 32  # unless they would be smaller than this
 
 
+@default_settings()
 def grow(estimator, X, y, sample_weight):
     """Learn from further rows what they say of their own ids, and leave all else as it is.
 
@@ -31,7 +32,7 @@ def grow(estimator, X, y, sample_weight):
         for counts, column, now in zip(seen.counts, ids, n_now, strict=True)
     ]
     batch_size = min(estimator._batch_size(encoder._n_rows_seen), max(SMALLEST_BATCH, len(codes) // BATCHES))
-    with seeded_torch(estimator.random_state, device, seed=agreed_seed(estimator.random_state)):
+    with seeded_generators(estimator.random_state, device, seed=agreed_seed(estimator.random_state)):
         whole = build_net(
             *estimator._module_and_params(n_ids_of(encoder), output),
             loss=estimator.loss,

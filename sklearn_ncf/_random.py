@@ -1,13 +1,11 @@
-"""Seeds torch for one block of code and leaves its global state as it was."""
+"""From `random_state` to the random generators of one fit, which it shares with nobody."""
 
-import threading
 from contextlib import contextmanager
 
 import numpy as np
-import torch
 from sklearn.utils import check_random_state
 
-LOCK = threading.RLock()  # torch's generator is one for all threads: fits that share it wait for each other
+from sklearn_ncf.nn import drawing_from, make_generators
 
 
 def drawn_seed(random_state):
@@ -18,17 +16,12 @@ def drawn_seed(random_state):
 
 
 @contextmanager
-def seeded_torch(random_state, device="cpu", seed=None):
-    """Run a block with torch seeded from `random_state`; yield the seed, for what else is random in the block.
+def seeded_generators(random_state, device="cpu", seed=None):
+    """Run a block whose random numbers come from generators of its own; yield their seed, for what else is random.
 
     A `seed` that another block yielded makes this one its repetition.
     """
     if seed is None:
         seed = drawn_seed(random_state)
-    gpus = [torch.device(device)] if torch.device(device).type == "cuda" else []
-    with LOCK, torch.random.fork_rng(devices=gpus):
-        torch.default_generator.manual_seed(seed)
-        for gpu in gpus:
-            with torch.cuda.device(gpu):
-                torch.cuda.manual_seed(seed)
+    with drawing_from(make_generators(seed, device)):
         yield seed

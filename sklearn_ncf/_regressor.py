@@ -105,8 +105,11 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         GPU if there is one, else the CPU.
 
     random_state : int, RandomState instance or None, default=None
-        Seeds first weights, shuffling, dropout and the validation part. Two fits with one int give the same bits on
-        the same CPU. torch's and numpy's global states are left as they were.
+        Seeds first weights, shuffling, dropout and the validation set. Two fits with one int are bitwise identical on
+        the same CPU, also in parallel threads; torch's and numpy's global random states are neither read nor changed.
+        A custom network or optimizer that draws from torch's global generator continues the fit's random numbers
+        there in each step, after which the old state returns: other threads should not draw from it meanwhile.
+        Callbacks draw from the global generator itself.
 
     verbose : int, default=0
         1 shows a progress bar over epochs, 2 prints a line an epoch.

@@ -3,23 +3,28 @@
 import numpy as np
 import torch
 
-from sklearn_ncf._random import seeded_torch
-from sklearn_ncf.nn import EmbeddingNN
+from sklearn_ncf._random import seeded_generators
+from sklearn_ncf.nn import EmbeddingNN, default_settings
 from sklearn_ncf.training import RankingLoss, build_net, resolve_device
 
 
 def state_of(net):
     """Arrays and parameters of a net: no device, no optimizer, no training data."""
-    return {
+    weights = net.module_.state_dict()
+    in_bfloat16 = [name for name, weight in weights.items() if weight.dtype == torch.bfloat16]
+    weights |= {name: weights[name].float() for name in in_bfloat16}  # numpy has no such dtype
+    state = {
         "module": None if net.module is EmbeddingNN else net.module,
         "module_params": net.get_params_for("module"),
         "loss": net.criterion__loss,
         "loss_scale": net.criterion__scale,
         "ranks": net.criterion is RankingLoss,
-        "weights": {name: weight.cpu().numpy() for name, weight in net.module_.state_dict().items()},
+        "weights": {name: weight.cpu().numpy() for name, weight in weights.items()},
     }
+    return state | ({"in_bfloat16": in_bfloat16} if in_bfloat16 else {})
 
 
+@default_settings()
 def net_from(net_state, device):
     """A net from `state_of`, on the device asked for if it is there, else on the CPU."""
     try:
@@ -29,8 +34,13 @@ def net_from(net_state, device):
     net_state = dict(net_state)
     module = net_state.pop("module") or EmbeddingNN
     weights = {name: torch.from_numpy(np.array(weight)) for name, weight in net_state.pop("weights").items()}
-    with seeded_torch(0, device):
+    for name in net_state.pop("in_bfloat16", []):
+        weights[name] = weights[name].bfloat16()
+    with seeded_generators(0, device):  # what is drawn is overwritten
         net = build_net(module, net_state.pop("module_params"), device=device, **net_state)
+    for name, tensor in net.module_.state_dict(keep_vars=True).items():
+        if name in weights:
+            tensor.data = tensor.data.to(weights[name].dtype)  # a custom network has the default dtype of its fit
     net.module_.load_state_dict(weights)
     net.module_.eval()
     return net

@@ -1,7 +1,13 @@
 """to_onnx: the graph in onnxruntime predicts what the model does, and what cannot be exported is refused."""
 
+import io
 import logging
+import pickle
 import sys
+import threading
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
 from datetime import datetime
 
 import numpy as np
@@ -212,7 +218,7 @@ def test_a_single_row_is_served(exported):
         ([2**63, 1], "Column 'item' holds integers that int64 cannot"),
         ([float("inf"), 1], "Column 'item' holds ids of type float"),
         (["\ud800", "a"], "Column 'item' holds texts that UTF-8 cannot"),
-        ([None, None], "Column 'item' has no id of its own"),
+        ([None, None], "Column 'item' holds missing ids alone, .*at least one id"),
     ],
 )
 def test_ids_that_a_graph_cannot_take_are_refused(quick, tmp_path, ids, message):
@@ -296,3 +302,107 @@ def test_a_missing_package_is_named(exported, tmp_path, monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=r'pip install "sklearn-ncf\[onnx\]"'):
         to_onnx(exported[0], tmp_path / "model.onnx")
+
+
+@pytest.mark.parametrize("estimator", [NCFRegressor, NCFRanker])
+@pytest.mark.parametrize("type_", [int, str])
+def test_a_model_whose_ids_are_all_infrequent_is_served_as_predicted(tmp_path, estimator, type_):
+    X = pd.DataFrame({"user": np.arange(20), "item": np.arange(20)}).astype(type_).astype(object)
+    pipe = make_pipeline(IdEncoder(min_frequency=2), small(estimator, max_epochs=1)).fit(X, np.arange(20.0))
+    to_onnx(pipe, tmp_path / "model.onnx")
+    asked = pd.DataFrame({"user": [3, 99, None], "item": [4, 5, None]}, dtype=object)
+    asked = asked.where(asked.isna(), asked.map(type_, na_action="ignore"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of unknown ids
+        assert_served_as_predicted(tmp_path / "model.onnx", pipe, asked)
+
+
+def process_wide_state():
+    """What an export could leave behind in the process."""
+    loggers = [logging.getLogger(name) for name in sorted(logging.root.manager.loggerDict)]
+    return (
+        sys.stdout,
+        sys.stderr,
+        list(warnings.filters),
+        warnings.showwarning,
+        [(logger.name, logger.level, list(logger.filters), logger.disabled) for logger in loggers],
+    )
+
+
+def test_exports_in_several_threads_write_what_one_alone_writes_and_leave_the_process_as_it_was(ratings, tmp_path):
+    X, y = ratings
+    models = [small(architecture=architecture).fit(X, y) for architecture in ("gmf", "mlp", "neumf")]
+    to_onnx(models[0], tmp_path / "first.onnx")  # imports what it needs, which makes loggers
+    before = process_wide_state()
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(to_onnx, models, [tmp_path / f"{number}.onnx" for number in range(3)]))
+    assert process_wide_state() == before
+    for number, model in enumerate(models):
+        assert_served_as_predicted(tmp_path / f"{number}.onnx", model, X[:100])
+    assert (tmp_path / "0.onnx").read_bytes() == (tmp_path / "first.onnx").read_bytes()
+
+
+def test_during_an_export_other_threads_print_warn_and_log_as_ever(ratings, tmp_path, own_network, caplog, capsys):
+    in_forward, goes_on = threading.Event(), threading.Event()
+
+    class Waits(own_network):
+        def forward(self, codes):
+            if codes.shape[0] == 2 and not self.training:  # the exporter's example
+                in_forward.set()
+                assert goes_on.wait(60)
+            return super().forward(codes)
+
+    model = small(architecture=Waits).fit(*ratings)
+    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = logger.level, logging.getLogger("torch.onnx").level
+    with ThreadPoolExecutor(1) as pool:
+        export = pool.submit(to_onnx, model, tmp_path / "model.onnx")
+        assert in_forward.wait(60)
+        try:
+            assert (logger.level, logging.getLogger("torch.onnx").level) == level
+            print("printed meanwhile")  # noqa: T201
+            logger.warning("logged meanwhile")
+            with pytest.warns(UserWarning, match="warned meanwhile"):
+                warnings.warn("warned meanwhile", UserWarning, stacklevel=1)
+            with pytest.raises(UserWarning):  # filters are those of before: errors, in these tests
+                warnings.warn("warned meanwhile", UserWarning, stacklevel=1)
+            with redirect_stdout(io.StringIO()) as mine, warnings.catch_warnings():
+                goes_on.set()
+                export.result(60)
+                print("redirected")  # noqa: T201
+        finally:
+            goes_on.set()
+    assert "redirected" in mine.getvalue()
+    assert "printed meanwhile" in capsys.readouterr().out
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == ["logged meanwhile"]
+    with pytest.raises(UserWarning):
+        warnings.warn("warned afterwards", UserWarning, stacklevel=1)
+    assert pickle.loads(pickle.dumps(warnings.filters)) is not None  # joblib sends them to its workers
+
+
+def test_an_export_that_fails_leaves_the_process_as_it_was(quick, ratings, tmp_path, own_network):
+    class Branching(own_network):
+        def forward(self, codes):
+            return super().forward(codes) * (2.0 if codes.sum().item() > 5 else 1.0)
+
+    model = quick(architecture=Branching, max_epochs=1).fit(*ratings)
+    before = process_wide_state()
+    for _ in range(2):
+        with pytest.raises(ValueError, match="cannot be exported"):
+            to_onnx(model, tmp_path / "model.onnx")
+    after = process_wide_state()
+    assert after[:4] == before[:4]
+    assert {name: state for name, *state in before[4]}.items() <= {name: state for name, *state in after[4]}.items()
+
+
+def test_an_export_does_not_depend_on_what_is_set_for_torch(ratings, tmp_path):
+    model = small(architecture="neumf").fit(*ratings)
+    to_onnx(model, tmp_path / "expected.onnx")
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        with torch.inference_mode(), torch.device("meta"), torch.autocast("cpu", dtype=torch.bfloat16):
+            to_onnx(model, tmp_path / "model.onnx")
+    finally:
+        torch.set_default_dtype(dtype)
+    assert (tmp_path / "model.onnx").read_bytes() == (tmp_path / "expected.onnx").read_bytes()

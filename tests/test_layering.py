@@ -18,6 +18,7 @@ MAY_IMPORT = {
     "_unknown_ids": {"_columns", "_warnings"},
     "_stamp": {"_version"},
     "_encoder": {"_columns", "_large", "_stamp", "_unknown_ids", "_vocabulary"},
+    "_random": {"nn"},
     "_ratings": {"_large"},
     "_seen": {"_large", "nn"},
     "_state": {"_random", "nn", "training"},

@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import tempfile
+import threading
 import warnings
 import zipfile
 from contextlib import contextmanager
@@ -304,9 +305,10 @@ def _check_download(file, name, checksum):
 @contextmanager
 def _quiet(logger):
     """Hold back what pooch would print about a download: the progress bar and the errors say it."""
+    thread = threading.get_ident()  # what pooch logs for others is theirs
 
     def is_warning(record):
-        return record.levelno >= logging.WARNING
+        return record.levelno >= logging.WARNING or threading.get_ident() != thread
 
     # Not setLevel: pooch's logger is none of logging's tree and goes on with the levels that it has looked up before.
     logger.addFilter(is_warning)

@@ -1,10 +1,7 @@
 """to_onnx: a fitted model as one ONNX graph, raw ids in and ratings or scores out."""
 
-import contextlib
 import copy
-import io
-import logging
-import warnings
+import threading
 from itertools import count
 from numbers import Integral
 from pathlib import Path
@@ -19,15 +16,18 @@ from sklearn_ncf._files import write_whole
 from sklearn_ncf._raw_ids import RawIds
 from sklearn_ncf._regressor import NCFRegressor
 from sklearn_ncf._version import __version__
-from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, EmbeddingNN
+from sklearn_ncf.export._silence import silence
+from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, EmbeddingNN, default_settings
 
 LARGEST = 2**31 - 2**20  # bytes: a protobuf message holds less than two gibibytes, and the graph itself needs a few
 INT64 = np.iinfo(np.int64)
 AXIS = "n"  # of rows
 PREFIX = "network/"  # of all names behind the tables of ids
+EXPORTER = threading.Lock()  # torch's exporter works for one thread at a time
 ML_OPSET = 2  # of the domain ai.onnx.ml: the first whose LabelEncoder takes ids of any type
 
 
+@default_settings()
 def to_onnx(model, path):
     """Write a fitted model to an ONNX file, which takes raw ids and needs neither Python nor this library.
 
@@ -129,7 +129,7 @@ class _Scorer(nn.Module):
 def _check_packages():
     """Say what to install, before any work."""
     try:
-        with _silence():
+        with silence():
             import onnx  # noqa: F401
             import onnxscript  # noqa: F401
     except ImportError as error:
@@ -164,7 +164,7 @@ def _tables_model(ids):
     from onnx import TensorProto, helper
 
     first = ids.steps[0] if ids.steps else ids.estimator.encoder_
-    known = [_as_onnx(column.tolist(), name) for column, name in zip(first.categories_, ids.names, strict=True)]
+    known = _known_ids(first, ids.names)
     nodes, inputs, outputs = [], [], []
     for column, (name, table) in enumerate(zip(ids.names, _id_tables(ids, known), strict=True)):
         keys, codes, code_of_others = table
@@ -188,27 +188,36 @@ def _tables_model(ids):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("ai.onnx.ml", ML_OPSET)])
 
 
+def _known_ids(encoder, names):
+    """The ids of each column that have a code, as ONNX takes them, and whether the column's ids are strings."""
+    known = []
+    for column, vocabulary, name in zip(encoder.categories_, encoder._vocabularies, names, strict=True):
+        examples = _as_onnx(column.tolist() or vocabulary.infrequent_ids.tolist(), name)
+        known.append((examples[: len(column)], isinstance(examples[0], str)))
+    return known
+
+
 def _id_tables(ids, known):
     """For each column its ids, the codes that the whole model gives them, and the one that it gives all others."""
-    asked = [[*column, None, _no_id_of(column)] for column in known]
+    asked = [[*column, None, _no_id_of(column, text)] for column, text in known]
     n_rows = max(map(len, asked))
     padded = [pd.Series(column + column[:1] * (n_rows - len(column)), dtype=object) for column in asked]
     frame = pd.DataFrame(dict(zip(ids.names, padded, strict=True)))
     encoded, _ = ids.encoded(frame.to_numpy(dtype=object) if ids.fit_names is None else frame)
     tables = []
-    for j, column in enumerate(known):
+    for j, (column, text) in enumerate(known):
         *codes, code_of_missing, code_of_others = encoded[: len(asked[j]), j].tolist()
-        missing = "" if isinstance(column[0], str) else -1
+        missing = "" if text else -1
         if missing not in column:
             column, codes = [*column, missing], [*codes, code_of_missing]
         tables.append((column, codes, code_of_others))
     return tables
 
 
-def _no_id_of(ids):
+def _no_id_of(ids, text):
     """Something that is none of the ids, but of their type, and no sign of a missing one."""
-    if isinstance(ids[0], str):
-        return max(ids, key=len) + "?"
+    if text:
+        return max(ids, key=len, default="") + "?"
     among = set(ids)
     return next(number for number in count() if number not in among)
 
@@ -217,8 +226,8 @@ def _as_onnx(ids, name):
     """Ids as integers of int64 or as texts, where they are either."""
     if not ids:
         raise ValueError(
-            f"Column {name!r} has no id of its own, missing and infrequent ones aside, so that the type of its graph "
-            "input is not known; leave the column out and fit again."
+            f"Column {name!r} holds missing ids alone, so the type of its graph input, integer or string, is unknown; "
+            "fit again with at least one id in it, or, if it is a context column, without it."
         )
     if all(isinstance(id_, str) for id_ in ids):
         try:
@@ -254,12 +263,10 @@ def _check_size(tables, scorer):
 def _network_model(scorer, n_columns, output):
     """An ONNX model of the network, with an input of codes for each column."""
     # Two rows, since torch takes an axis of length 0 or 1 for a constant, and a tensor each: of one it makes one input.
-    codes = tuple(torch.zeros(2, dtype=torch.int64) for _ in range(n_columns))
+    codes = tuple(torch.zeros(2, dtype=torch.int64, device="cpu") for _ in range(n_columns))
     axis = {0: torch.export.Dim(AXIS)}
     try:
-        with _silence():
-            from onnx_ir.passes.common import ClearMetadataAndDocStringPass
-
+        with EXPORTER, silence():
             program = torch.onnx.export(
                 scorer,
                 codes,
@@ -268,14 +275,33 @@ def _network_model(scorer, n_columns, output):
                 output_names=[output],
                 dynamic_shapes=((axis,) * n_columns,),
                 verbose=False,
+                optimize=False,  # onnxscript 0.6 prints what it has done
             )
-            ClearMetadataAndDocStringPass()(program.model)  # lines of code, and in which files they stand
+            _simplify(program.model)
             return program.model_proto
     except torch.onnx.errors.OnnxExporterError as error:
         raise ValueError(
             f"The network {type(scorer.network).__name__} cannot be exported: torch.onnx.export finds no graph for it "
             "that holds for all codes. A forward that branches on values is the usual cause; see the error above."
         ) from error
+
+
+def _simplify(model):
+    """Compute what is constant, and drop what nothing needs."""
+    from onnx_ir.passes import Sequential, common
+    from onnxscript import optimizer
+
+    optimizer.inline(model)
+    optimizer.fold_constants(model, onnx_shape_inference=True)
+    Sequential(
+        common.IdentityEliminationPass(),
+        common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        common.DeduplicateInitializersPass(),
+        common.CommonSubexpressionEliminationPass(),
+        common.RemoveUnusedNodesPass(),
+        common.RemoveUnusedOpsetsPass(),
+        common.ClearMetadataAndDocStringPass(),  # lines of code, and in which files they stand
+    )(model)
 
 
 def _joined(tables, network, estimator):
@@ -296,17 +322,3 @@ def _joined(tables, network, estimator):
     onnx.helper.set_model_props(model, {"sklearn_ncf": __version__, "estimator": type(estimator).__name__})
     onnx.checker.check_model(model, full_check=True)
     return model
-
-
-@contextlib.contextmanager
-def _silence():
-    """Keep what torch's exporter warns, logs and prints of its inner workings from the caller, who cannot act on it."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

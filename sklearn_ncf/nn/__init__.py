@@ -3,8 +3,16 @@
 from sklearn_ncf.nn._cold_start import N_SPECIAL
 from sklearn_ncf.nn._dropout import FastDropout
 from sklearn_ncf.nn._embedding_nn import ARCHITECTURES, ITEM, USER, EmbeddingNN, score_lists
+from sklearn_ncf.nn._generators import (
+    drawing_from,
+    generator_on,
+    global_generators_lent,
+    make_generators,
+    replacing_global_generators,
+)
 from sklearn_ncf.nn._grid import GridScorer
 from sklearn_ncf.nn._history import History
+from sklearn_ncf.nn._settings import default_settings
 
 __all__ = [
     "ARCHITECTURES",
@@ -15,5 +23,11 @@ __all__ = [
     "FastDropout",
     "GridScorer",
     "History",
+    "default_settings",
+    "drawing_from",
+    "generator_on",
+    "global_generators_lent",
+    "make_generators",
+    "replacing_global_generators",
     "score_lists",
 ]

@@ -48,10 +48,11 @@ def _shift_of_unknown(module, column: int, counts: Tensor, means: Tensor) -> Ten
     codes[:, 1 - column] = ids
     rows = module.table_rows(codes)
     vectors, bias = module.vectors(rows), module.summed_bias(rows)
-    counts, means = counts[ids], means[ids]
+    dtype = torch.promote_types(vectors.dtype, counts.dtype)  # torch solves no systems of float16 numbers
+    counts, means = counts[ids].to(dtype), means[ids].to(dtype)
 
     def rated(shift: Tensor) -> Tensor:
-        moved = vectors.clone()
+        moved, shift = vectors.clone(), shift.to(vectors.dtype)
         moved[:, column] += shift[..., 1:]
         return module.rate(moved, bias + shift[..., 0] if module.bias is not None else bias)
 
@@ -62,7 +63,7 @@ def _shift_of_unknown(module, column: int, counts: Tensor, means: Tensor) -> Ten
         shift = vectors.new_zeros(len(ids), vectors.shape[-1] + 1, requires_grad=True)
         ratings = rated(shift)
         (slopes,) = torch.autograd.grad(ratings.sum(), shift)
-    errors = means - ratings.detach()
+    slopes, errors = slopes.to(dtype), means - ratings.detach()
     weighted = (slopes * counts.unsqueeze(1)).T / module.output_scale**2
     penalty = torch.full_like(slopes[0], PRIOR).diag()
     step = torch.linalg.solve(weighted @ slopes + penalty, weighted @ errors)

@@ -5,6 +5,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sklearn_ncf.nn._generators import generator_on
+
 STEPS = 256  # values of a byte: the keep probability comes in steps of 1 / STEPS
 MASKS_AHEAD = 16  # drawn at once for the calls to come,
 COMPONENTS_AHEAD = 2**19  # unless they would leave the caches
@@ -68,7 +70,7 @@ class FastDropout(nn.Module):
         if not self.training or self.p == 0:
             return x
         if not self.bytes_do or x.device.type != "cpu":
-            return F.dropout(x, self.p, training=True)
+            return self._torch_dropout(x)
         return x * self._mask(x)
 
     def train(self, mode: bool = True) -> "FastDropout":
@@ -81,6 +83,12 @@ class FastDropout(nn.Module):
         """Show `p` in the module's repr."""
         return f"p={self.p}"
 
+    def _torch_dropout(self, x: Tensor) -> Tensor:
+        generator = generator_on(x.device)
+        if generator is None:
+            return F.dropout(x, self.p, training=True)
+        return x * torch.empty_like(x).bernoulli_(1 - self.p, generator=generator).div_(1 - self.p)
+
     def _mask(self, x: Tensor) -> Tensor:
         n = x.numel()
         if self.ahead is None or len(self.ahead) < n or self.ahead.dtype != x.dtype:
@@ -89,7 +97,7 @@ class FastDropout(nn.Module):
         return mask.view(x.shape)
 
     def _draw(self, n: int, dtype: torch.dtype) -> Tensor:
-        seed = torch.empty((), dtype=torch.int64).random_().item()
+        seed = torch.empty((), dtype=torch.int64, device="cpu").random_(generator=generator_on("cpu")).item()
         kept = torch.from_numpy(np.random.SFC64(seed).random_raw(-(-n // 8)).view(np.uint8)[:n])
         # 1 where byte < n_kept, else 0. Comparisons are not vectorised on the CPU, these are.
         kept = kept.clamp_(self.n_kept - 1, self.n_kept).neg_().add_(self.n_kept)

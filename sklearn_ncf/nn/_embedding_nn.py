@@ -1,7 +1,6 @@
 """EmbeddingNN: the networks of He et al. (2017) over any number of id columns, with biases and a bounded output."""
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +8,7 @@ from torch import Tensor, nn
 from sklearn_ncf.nn._cold_start import N_SPECIAL, fill_untrained
 from sklearn_ncf.nn._dropout import FastDropout
 from sklearn_ncf.nn._history import History
+from sklearn_ncf.nn._layers import new_embedding, new_mlp
 
 USER, ITEM = 0, 1  # columns
 ARCHITECTURES = ("mlp", "gmf", "neumf")
@@ -64,6 +64,9 @@ class EmbeddingNN(nn.Module):
     output_scale : float, default=1.0
         Where the output is unbounded, how many rating units a score of one is.
 
+    device, dtype : default=None
+        Of the parameters, as in torch's own modules; ``None`` is torch's default.
+
     Attributes
     ----------
     embedding : nn.Embedding of shape (n_rows, embedding width)
@@ -110,6 +113,8 @@ class EmbeddingNN(nn.Module):
         output_range: tuple[float, float] | None = None,
         output_center: float = 0.0,
         output_scale: float = 1.0,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         if architecture not in ARCHITECTURES:
@@ -122,22 +127,20 @@ class EmbeddingNN(nn.Module):
         n_columns = len(self.n_ids)
         self.gmf_dim = embedding_dim if architecture in ("gmf", "neumf") else 0
         mlp_dim = embedding_dim if architecture in ("mlp", "neumf") else 0
-        blocks = torch.tensor([0, *(n + N_SPECIAL for n in self.n_ids)]).cumsum(0)
+        like = torch.empty(0, device=device, dtype=dtype)
+        factory = {"device": like.device, "dtype": like.dtype}
+        blocks = torch.tensor([0, *(n + N_SPECIAL for n in self.n_ids)], device=like.device).cumsum(0)
         self.register_buffer("first_rows", blocks[:-1] + N_SPECIAL, persistent=False)
 
-        n_rows = int(blocks[-1])
-        self.embedding = nn.Embedding(n_rows, self.gmf_dim + mlp_dim)
-        nn.init.normal_(self.embedding.weight, std=INIT_STD)
-        self.bias = nn.Embedding(n_rows, 1) if use_bias else None
-        if use_bias:
-            nn.init.zeros_(self.bias.weight)
-        self.history = History(n_rows, self.gmf_dim + mlp_dim) if use_history else None
+        n_rows = sum(n + N_SPECIAL for n in self.n_ids)
+        self.embedding = new_embedding(n_rows, self.gmf_dim + mlp_dim, std=INIT_STD, **factory)
+        self.bias = new_embedding(n_rows, 1, std=0.0, **factory) if use_bias else None
+        self.history = History(n_rows, self.gmf_dim + mlp_dim, **factory) if use_history else None
         self.embedding_dropout = FastDropout(embedding_dropout)
         if self.gmf_dim:
-            self.gmf_weight = nn.Parameter(torch.ones(self.gmf_dim))
-        sizes = [n_columns * mlp_dim, *hidden_layer_sizes]
-        self.mlp = _mlp(sizes, dropout) if mlp_dim else None
-        self.intercept = nn.Parameter(torch.tensor(self._score_of_center()))
+            self.gmf_weight = nn.Parameter(torch.ones(self.gmf_dim, **factory))
+        self.mlp = new_mlp([n_columns * mlp_dim, *hidden_layer_sizes], dropout, **factory) if mlp_dim else None
+        self.intercept = nn.Parameter(torch.tensor(self._score_of_center(like.dtype), **factory))
 
     def forward(self, codes: Tensor) -> Tensor:
         """Score rows of codes.
@@ -193,7 +196,7 @@ class EmbeddingNN(nn.Module):
         else:
             lists = vectors.unsqueeze(1).repeat(1, shape[1], 1, 1)
             lists[:, :, ITEM] = others
-            other_bias = torch.zeros(shape, device=codes.device) + other_bias
+            other_bias = vectors.new_zeros(shape) + other_bias
             score = self.rate(lists.flatten(0, 1), other_bias.flatten()).view(shape)
         return torch.cat([self.rate(vectors, bias).unsqueeze(1), score], dim=1)
 
@@ -340,24 +343,12 @@ class EmbeddingNN(nn.Module):
         low, high = self.output_range
         return low + (high - low) * torch.sigmoid(score)
 
-    def _score_of_center(self) -> float:
+    def _score_of_center(self, dtype: torch.dtype) -> float:
         if self.output_range is None:
             return 0.0
         low, high = self.output_range
         share = (self.output_center - low) / (high - low) if high > low else 0.5
-        return torch.tensor(share).clamp(0.01, 0.99).logit().item()
-
-
-def _mlp(sizes: Sequence[int], dropout: float) -> nn.Sequential:
-    """Linear-ReLU-Dropout layers, then one linear unit; without biases at first, so that scores start near zero."""
-    layers: list[nn.Module] = []
-    for n_in, n_out in pairwise(sizes):
-        layers += [nn.Linear(n_in, n_out), nn.ReLU(), FastDropout(dropout)]
-    layers.append(nn.Linear(sizes[-1], 1))
-    for layer in layers:
-        if isinstance(layer, nn.Linear):
-            nn.init.zeros_(layer.bias)
-    return nn.Sequential(*layers)
+        return torch.tensor(share, dtype=dtype, device="cpu").clamp(0.01, 0.99).logit().item()
 
 
 def score_lists(module: nn.Module, codes: Tensor, items: Tensor, excluded: Tensor) -> Tensor:

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sklearn_ncf.nn._generators import generator_on
+
 INIT_STD = 0.01
 ROWS_AT_ONCE = 65_536  # of a table to sum up histories for: bounds the memory beside it
 PAIRS_AT_ONCE = 2**18  # to put in order
@@ -31,6 +33,9 @@ class History(nn.Module):
     width : int
         Length of the vectors.
 
+    device, dtype : default=None
+        Of the vectors; ``None`` is torch's default.
+
     References
     ----------
     Koren, Y. (2008). "Factorization Meets the Neighborhood: a Multifaceted Collaborative Filtering Model", KDD.
@@ -40,11 +45,19 @@ class History(nn.Module):
 
     REFRESHES = 10
 
-    def __init__(self, n_rows: int, width: int) -> None:
+    def __init__(
+        self,
+        n_rows: int,
+        width: int,
+        *,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(n_rows, width) * INIT_STD)
-        self.register_buffer("summed", torch.zeros(n_rows, width))
-        self.register_buffer("counts", torch.zeros(n_rows, 1))  # of partners
+        weight = torch.empty(n_rows, width, device=device, dtype=dtype)
+        self.weight = nn.Parameter(weight.normal_(generator=generator_on(weight.device)) * INIT_STD)
+        self.register_buffer("summed", torch.zeros_like(weight))
+        self.register_buffer("counts", weight.new_zeros(n_rows, 1))  # of partners
         self._share: Tensor | None = None  # of a partner in a history, while there is training
         self.average: Callable[[list[Tensor]], None] | None = None  # over processes that train together, in place
 

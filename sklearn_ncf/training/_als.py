@@ -74,8 +74,8 @@ def _distinct(pairs: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tens
     """Each pair once, with the sum of its weights."""
     n_rows = int(pairs.max()) + 1
     keys, place = (pairs[:, USER] * n_rows + pairs[:, ITEM]).unique(return_inverse=True)
-    summed = torch.zeros(len(keys), device=pairs.device)
-    summed.index_add_(0, place, torch.ones(len(pairs), device=pairs.device) if weight is None else weight)
+    summed = torch.zeros(len(keys), dtype=torch.float32, device=pairs.device)
+    summed.index_add_(0, place, summed.new_ones(len(pairs)) if weight is None else weight)
     return torch.stack([keys // n_rows, keys % n_rows], dim=1), summed
 
 

@@ -37,7 +37,7 @@ class Anchor:
         self.tables = [(module.embedding, L2, RATING)]
         if module.bias is not None:
             self.tables.append((module.bias, BIAS_L2, BIAS_RATING))
-        before, now = (torch.zeros(len(module.embedding.weight), device=module.first_rows.device) for _ in range(2))
+        before, now = (torch.zeros_like(module.embedding.weight[:, 0]) for _ in range(2))
         for column, (earlier, later) in enumerate(zip(n_before, n_now, strict=True)):
             rows = module.column_rows(column)
             before[rows], now[rows] = earlier, later

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from sklearn_ncf._large import blocks_of, let_go
+from sklearn_ncf.nn import generator_on
 from sklearn_ncf.training._negatives import Negatives, NegativeSampler
 from sklearn_ncf.training._processes import share_of
 
@@ -51,10 +52,10 @@ class Ratings(Dataset):
     def blocks(self, *, shuffle: bool) -> Iterator[list[Tensor]]:
         """The columns of all rows, block by block, their codes in the type in which they are kept."""
         n_blocks = len(self._blocks)
-        for i in torch.randperm(n_blocks).tolist() if shuffle and n_blocks > 1 else range(n_blocks):
+        for i in _permutation(n_blocks).tolist() if shuffle and n_blocks > 1 else range(n_blocks):
             columns = self._stored(self._blocks[i])
             if shuffle:
-                order = torch.randperm(len(columns[0])).to(columns[0].device)
+                order = _permutation(len(columns[0])).to(columns[0].device)
                 columns = [column[order] for column in columns]
             yield columns
             let_go(*self._arrays)
@@ -106,9 +107,10 @@ class BatchIterator:
         return -(-len(self.dataset) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        sampler, generator = self.dataset.sampler, None
+        sampler, device = self.dataset.sampler, self.dataset.device
+        generator = generator_on(device)
         if sampler is not None and not self.shuffle:
-            generator = torch.Generator(self.dataset.device).manual_seed(0)
+            generator = torch.Generator(device).manual_seed(0)
         for codes, *others in self._slices():
             codes = codes.long()
             n_rows = len(codes)
@@ -136,3 +138,7 @@ class BatchIterator:
             rest = [column[end:].clone() for column in columns] if end < n_rows else []
         if rest:
             yield rest
+
+
+def _permutation(n: int) -> Tensor:
+    return torch.randperm(n, device="cpu", generator=generator_on("cpu"))

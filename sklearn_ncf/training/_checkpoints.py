@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from skorch.callbacks import Callback, EarlyStopping
 
 from sklearn_ncf._files import TEMPORARY, write_whole
-from sklearn_ncf.nn import FastDropout
+from sklearn_ncf.nn import FastDropout, generator_on
 
 MAGIC = b"sklearn_ncf checkpoint 1, crc32 "
 HEADER = len(MAGIC) + 9  # with eight hexadecimal digits and the end of the line
@@ -178,9 +178,9 @@ def state_of_training(net, *, finished: bool = False) -> dict:
     if not finished:
         state["optimizer"] = _plain(net.optimizer_.state_dict())
         state["masks"] = {name: layer.ahead for name, layer in _dropouts(net) if layer.ahead is not None}
-        state["random"] = torch.get_rng_state()
+        state["random"] = generator_on("cpu").get_state()
         if torch.device(net.device).type == "cuda":
-            state["random_cuda"] = torch.cuda.get_rng_state(net.device)
+            state["random_cuda"] = generator_on(net.device).get_state()
     return state
 
 
@@ -195,9 +195,9 @@ def restore_training(net, state: dict) -> None:
     net.optimizer_.load_state_dict(state["optimizer"])
     for name, layer in _dropouts(net):
         layer.ahead = state["masks"].get(name)
-    torch.set_rng_state(state["random"].cpu())
+    generator_on("cpu").set_state(state["random"].cpu())
     if "random_cuda" in state and torch.device(net.device).type == "cuda":
-        torch.cuda.set_rng_state(state["random_cuda"].cpu(), net.device)
+        generator_on(net.device).set_state(state["random_cuda"].cpu())
 
 
 def has_stopped(net) -> bool:

@@ -1,5 +1,7 @@
 """The skorch net: one training path for every estimator, from codes to the best epoch's weights."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import numpy as np
 import pandas as pd
 import torch
@@ -8,7 +10,15 @@ from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PassthroughSc
 from skorch.helper import predefined_split
 from torch import Tensor, nn
 
-from sklearn_ncf.nn import ITEM, EmbeddingNN, History, score_lists
+from sklearn_ncf.nn import (
+    ITEM,
+    EmbeddingNN,
+    History,
+    default_settings,
+    global_generators_lent,
+    replacing_global_generators,
+    score_lists,
+)
 from sklearn_ncf.training._als import AlternatingLeastSquares
 from sklearn_ncf.training._batches import Batch, BatchIterator, Ratings
 from sklearn_ncf.training._callbacks import BEST_EPOCH
@@ -80,7 +90,8 @@ class NCFNet(NeuralNet):
 
     def train_step(self, batch: Batch, **fit_params):
         """As skorch's, and histories follow the step."""
-        step = super().train_step(batch, **fit_params)
+        with self.draws():
+            step = super().train_step(batch, **fit_params)
         self._tell_history("after_step")
         return step
 
@@ -92,7 +103,7 @@ class NCFNet(NeuralNet):
 
     def validation_step(self, batch: Batch, **fit_params):
         self._set_training(False)
-        with torch.no_grad():
+        with torch.no_grad(), self.draws():
             predicted, loss = self._forward(batch)
         return {"loss": self.criterion_.in_rating_units(loss), "y_pred": predicted}
 
@@ -101,16 +112,18 @@ class NCFNet(NeuralNet):
         schedulers = [callback for _, callback in self.callbacks_ if isinstance(callback, LRScheduler)]
         parameters = list(self.module_.parameters())
         # One tensor for all: thousands of small ones, between those that come and go, would keep the memory in pieces.
-        losses, sizes = torch.empty(len(iterator), device=self.device), []
+        losses, sizes = torch.empty(len(iterator), dtype=torch.float32, device=self.device), []
         self._set_training(training)
         with torch.set_grad_enabled(training):
             for batch in iterator:
-                _, loss = self._forward(batch)
+                with self.draws():
+                    _, loss = self._forward(batch)
+                    if training:
+                        for parameter in parameters:  # a fraction of the time of the optimizer's zero_grad
+                            parameter.grad = None
+                        self._descend(batch, loss)
+                        self.optimizer_.step()
                 if training:
-                    for parameter in parameters:  # a fraction of the time of the optimizer's zero_grad
-                        parameter.grad = None
-                    self._descend(batch, loss)
-                    self.optimizer_.step()
                     self._tell_history("after_step")
                     for scheduler in schedulers:
                         scheduler.on_batch_end(self, training=True)
@@ -129,7 +142,12 @@ class NCFNet(NeuralNet):
 
     def _descend(self, batch: Batch, loss: Tensor) -> None:
         """The backward pass, and what follows it before the step."""
-        (loss if self.penalty_ is None else loss + self.penalty_(batch[0])).backward()
+        try:
+            (loss if self.penalty_ is None else loss + self.penalty_(batch[0])).backward()
+        except RuntimeError as error:
+            if torch.is_anomaly_enabled() and "returned nan values" in str(error):
+                self.refuse("A gradient became NaN")
+            raise
         if self.shared_ is not None:
             self.shared_.average_gradients()
         self._tell_history("before_step")
@@ -162,6 +180,21 @@ class NCFNet(NeuralNet):
         history = getattr(self.module_, "history", None)
         if isinstance(history, History):
             getattr(history, event)()
+
+    def draws(self) -> AbstractContextManager:
+        """A block in which custom networks and optimizers draw from the fit's generators; ours do so anyway."""
+        is_ours = self.module is EmbeddingNN and self.optimizer.__module__.partition(".")[0] in ("sklearn_ncf", "torch")
+        return nullcontext() if is_ours else global_generators_lent()
+
+    def initialize_module(self):
+        """As skorch's, but whatever the default dtype, ours are of float32, and nothing global draws the weights."""
+        params = self.get_params_for("module")
+        if self.module is EmbeddingNN:
+            self.module_ = EmbeddingNN(**params, device="cpu", dtype=torch.float32)
+        else:
+            with replacing_global_generators():
+                self.module_ = self.module(**params)
+        return self
 
     def initialize_optimizer(self, *args, **kwargs):
         """As skorch's, but a row-wise optimizer gets row-wise gradients."""
@@ -212,7 +245,7 @@ def build_net(
     device: str = "cpu",
     verbose: int = 0,
 ) -> NCFNet:
-    """An initialized net, for lists if it `ranks`, else for ratings; torch's global generator draws the weights."""
+    """An initialized net, for lists if it `ranks`, else for ratings; this thread's generators draw the weights."""
     quiet = {} if verbose == 2 else {"callbacks__print_log": None}
     net = NCFNet(
         module,
@@ -296,7 +329,7 @@ def train(
         net.module_.eval()
     if shared is not None:
         shared.end()
-    with torch.no_grad():
+    with torch.no_grad(), net.draws():
         scores = net.module_(data[:PREDICTION_CHUNK][0])
     if not scores.isfinite().all():  # the last step went too far
         net.refuse("The predictions became infinite or NaN")
@@ -323,12 +356,13 @@ def history_of(net: NCFNet) -> pd.DataFrame:
     return history.reindex(columns=[*first, *others]).astype({"epoch": int, "valid_loss": float})
 
 
+@default_settings()
 def predict_ratings(net: NCFNet, codes: np.ndarray) -> np.ndarray:
     """Predict in chunks, without dropout: codes of shape (n_rows, n_columns) to float32 of shape (n_rows,)."""
     ratings = np.empty(len(codes), dtype=np.float32)
     net.module_.eval()
-    with torch.no_grad():
-        for start in range(0, len(codes), PREDICTION_CHUNK):
-            rows = slice(start, start + PREDICTION_CHUNK)
-            ratings[rows] = net.module_(torch.from_numpy(codes[rows]).to(net.device)).cpu().numpy()
+    for start in range(0, len(codes), PREDICTION_CHUNK):
+        rows = slice(start, start + PREDICTION_CHUNK)
+        with torch.no_grad(), net.draws():
+            ratings[rows] = net.module_(torch.from_numpy(codes[rows]).to(net.device)).float().cpu().numpy()
     return ratings

@@ -1,0 +1,103 @@
+"""Which random generators a training draws from: its own, where it has any, else torch's global ones."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+LOCK = threading.RLock()  # held while a training's state stands in torch's global generators
+RANDOM = torch.Tag.nondeterministic_seeded
+
+_of_thread = threading.local()
+
+
+def make_generators(seed: int, device: str) -> dict[str, torch.Generator]:
+    """Seeded generators for the CPU and, if it is another device, for `device`, by type of device."""
+    devices = {torch.device(place).type: place for place in ("cpu", device)}
+    return {type_: torch.Generator(place).manual_seed(seed) for type_, place in devices.items()}
+
+
+def generator_on(device: torch.device | str) -> torch.Generator | None:
+    """The generator of this thread's training on a device; None, torch's global one, outside of a training."""
+    generators = getattr(_of_thread, "generators", None)
+    return None if generators is None else generators.get(torch.device(device).type)
+
+
+@contextmanager
+def drawing_from(generators: dict[str, torch.Generator] | None) -> Iterator[None]:
+    """Have all that this package draws in a block, in this thread, come from some generators."""
+    outer = getattr(_of_thread, "generators", None)
+    _of_thread.generators = generators
+    try:
+        yield
+    finally:
+        _of_thread.generators = outer
+
+
+@contextmanager
+def global_generators_lent() -> Iterator[None]:
+    """Have code that draws from torch's global generators continue this thread's training's random numbers.
+
+    Other trainings wait for the block to end, so it must be short. What a thread outside of this package draws
+    meanwhile comes from the training's numbers. After the block the global generators are as they were before.
+    """
+    generators = getattr(_of_thread, "generators", None)
+    if generators is None:
+        yield
+        return
+    with LOCK:
+        global_ones = {type_: _global_generator(own) for type_, own in generators.items()}
+        outer = {type_: generator.get_state() for type_, generator in global_ones.items()}
+        for type_, own in generators.items():
+            global_ones[type_].set_state(own.get_state())
+        try:
+            with drawing_from(None):
+                yield
+        finally:
+            for type_, own in generators.items():
+                own.set_state(global_ones[type_].get_state())
+                global_ones[type_].set_state(outer[type_])
+
+
+def replacing_global_generators() -> AbstractContextManager:
+    """Have torch's random functions in a block, in this thread, draw from its training's generators.
+
+    Nothing global is touched, but every operation takes longer, so this is for the construction of networks.
+    """
+    return _Replacing()
+
+
+class _Replacing(TorchDispatchMode):
+    """Gives each random operation that draws from a global generator one of this thread's training."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if RANDOM in func.tags and kwargs.get("generator") is None:
+            func, args, kwargs = _with_generator(func, args, kwargs)
+        return func(*args, **kwargs)
+
+
+def _with_generator(func, args, kwargs):
+    """A random operation with a generator of this thread's training, or as it was where there is none for it."""
+    device = args[0].device if args and isinstance(args[0], torch.Tensor) else kwargs.get("device") or "cpu"
+    generator = generator_on(device)
+    if generator is None:
+        return func, args, kwargs
+    if any(argument.name == "generator" for argument in func._schema.arguments):
+        return func, args, kwargs | {"generator": generator}
+    packet = func.overloadpacket
+    for name in packet.overloads():  # the variant that takes one has "generator" in its name
+        if "generator" in name and name.replace("_generator", "").replace("generator", "default") == func._overloadname:
+            return getattr(packet, name), args, kwargs | {"generator": generator}
+    return func, args, kwargs
+
+
+def _global_generator(own: torch.Generator) -> torch.Generator:
+    """Torch's global generator on the device of another."""
+    if own.device.type == "cpu":
+        return torch.default_generator
+    module = torch.get_device_module(own.device)
+    index = own.device.index if own.device.index is not None else module.current_device()
+    return module.default_generators[index]

@@ -1,0 +1,44 @@
+"""Layers whose weights a training draws from its own generator, number by number as torch's constructors do."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn.utils import skip_init
+
+from sklearn_ncf.nn._dropout import FastDropout
+from sklearn_ncf.nn._generators import generator_on
+
+
+def new_embedding(n_rows: int, width: int, *, std: float, device: torch.device, dtype: torch.dtype) -> nn.Embedding:
+    """A table of normally distributed numbers, or of zeros where `std` is zero."""
+    generator = generator_on(device)
+    table = skip_init(nn.Embedding, n_rows, width, device=device, dtype=dtype)
+    nn.init.normal_(
+        table.weight, generator=generator
+    )  # overwritten, as after torch's constructor: seeds keep their meaning
+    if std:
+        nn.init.normal_(table.weight, std=std, generator=generator)
+    else:
+        nn.init.zeros_(table.weight)
+    return table
+
+
+def new_mlp(sizes: Sequence[int], dropout: float, *, device: torch.device, dtype: torch.dtype) -> nn.Sequential:
+    """Linear-ReLU-Dropout layers, then one linear unit; without biases at first, so that scores start near zero."""
+    factory = {"device": device, "dtype": dtype}
+    layers: list[nn.Module] = []
+    for n_in, n_out in pairwise(sizes):
+        layers += [_new_linear(n_in, n_out, **factory), nn.ReLU(), FastDropout(dropout)]
+    return nn.Sequential(*layers, _new_linear(sizes[-1], 1, **factory))
+
+
+def _new_linear(n_in: int, n_out: int, *, device: torch.device, dtype: torch.dtype) -> nn.Linear:
+    generator = generator_on(device)
+    layer = skip_init(nn.Linear, n_in, n_out, device=device, dtype=dtype)
+    nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
+    nn.init.uniform_(layer.bias, generator=generator)
+    nn.init.zeros_(layer.bias)
+    return layer
