@@ -137,3 +137,10 @@ def test_readme_names_the_oldest_python_that_the_package_admits():
     with open(ROOT / "pyproject.toml", "rb") as file:
         oldest = tomllib.load(file)["project"]["requires-python"].removeprefix(">=")
     assert f"Python {oldest} or later" in PAGES[0].read_text(encoding="utf-8")
+
+
+def test_readme_installs_the_torch_that_is_tested():
+    found = [
+        re.search(r"torch==[\d.]+\b", (ROOT / name).read_text("utf-8"))[0] for name in ("README.md", "constraints.txt")
+    ]
+    assert found[0] == found[1]
