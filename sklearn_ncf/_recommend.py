@@ -8,8 +8,10 @@ import pandas as pd
 from sklearn.utils._param_validation import Interval, validate_params
 from tqdm.auto import tqdm
 
+from sklearn_ncf._id_columns import as_series, take
 from sklearn_ncf._ranking import SCORES_AT_ONCE, best_columns
 from sklearn_ncf._raw_ids import RawIds
+from sklearn_ncf._stacklevel import caller_stacklevel
 from sklearn_ncf.nn import ITEM, USER
 
 
@@ -87,17 +89,25 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
     ids = RawIds(model)
     queries, codes = ids.queries(users)
     candidates, item_codes = ids.items(items)
-    score = ids.estimator._grid_scorer(item_codes)
+    if not len(codes):
+        warnings.warn(
+            "There is no user to recommend to, since all users of fit are missing or infrequent; the result is empty. "
+            "Pass users, or lower min_frequency of the encoder and fit again.",
+            UserWarning,
+            stacklevel=caller_stacklevel(),
+        )
+    score = ids.grid_scorer(item_codes) if len(codes) and len(item_codes) else None
+    seen_items = ids.mask_pooled(ITEM, item_codes)
 
     def score_unseen(block):
         scores = score(block)
         if exclude_seen:
-            scores[ids.estimator._seen.among(ids.somebody(block[:, USER]), item_codes)] = -np.inf
+            seen_users = ids.mask_pooled(USER, block[:, USER])
+            scores[ids.estimator._seen.among(seen_users, seen_items)] = -np.inf
         return scores
 
     rows, columns, ranks, scores = _lists(score_unseen, codes, len(item_codes), n_items, "users", verbose)
-    queries = {name: raw.take(rows) for name, raw in queries.items()}
-    return _as_frame(queries, ids.names[ITEM], candidates.take(columns), ranks, scores)
+    return _as_frame(queries, rows, ids.names[ITEM], candidates, columns, ranks, scores)
 
 
 @validate_params({"n_items": [Interval(Integral, 1, None, closed="left")]}, prefer_skip_nested_validation=True)
@@ -152,7 +162,7 @@ def similar_items(model, items, n_items=10):
     1  Alien        Bambi     2
     """
     ids = RawIds(model)
-    asked, codes = ids.seen(ITEM, items, "items", "nothing is like them")
+    asked, codes = ids.known(ITEM, items, "items", "no items are similar to them")
     candidates, item_codes = ids.items(None)
     vectors = ids.estimator.item_embeddings_
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=np.finfo(np.float32).tiny)
@@ -165,15 +175,15 @@ def similar_items(model, items, n_items=10):
 
     rows, columns, ranks, scores = _lists(cosines, codes, len(item_codes), n_items, "items")
     item = ids.names[ITEM]
-    return _as_frame({item: asked.take(rows)}, f"similar_{item}", candidates.take(columns), ranks, scores)
+    return _as_frame({item: asked}, rows, f"similar_{item}", candidates, columns, ranks, scores)
 
 
 def _lists(score, queries, n_candidates, n_items, of, verbose=0):
     """Rows, columns, ranks and scores of the best candidates of each query, a block of queries at a time."""
     rows_at_once = max(1, SCORES_AT_ONCE // max(1, n_candidates))
-    lists = []
+    lists = [(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.float32))]
     with tqdm(total=len(queries), unit=f" {of}", desc="recommend", disable=not verbose) as bar:
-        for start in range(0, len(queries), rows_at_once):
+        for start in range(0, len(queries) if n_candidates else 0, rows_at_once):
             scores = score(queries[start : start + rows_at_once])
             rows, columns, ranks = best_columns(scores, n_items)
             lists.append((rows + start, columns, ranks, scores[rows, columns]))
@@ -186,14 +196,15 @@ def _lists(score, queries, n_candidates, n_items, of, verbose=0):
             f"n_items={n_items}, but for {short.sum()} of {len(queries)} {of} there are fewer items, as few as "
             f"{lengths.min()}; these get what there is.",
             UserWarning,
-            stacklevel=4,  # recommend, and its check of parameters
+            stacklevel=caller_stacklevel(),
         )
     return rows, columns, ranks, scores
 
 
-def _as_frame(queries, item, candidates, ranks, scores):
-    """The lists as a table of raw ids."""
-    named = {**queries, item: candidates, "rank": ranks, "score": scores}
+def _as_frame(queries, rows, item, candidates, columns, ranks, scores):
+    """The lists as a table of raw ids: of queries by row and of candidates by column."""
+    named = {name: take(as_series(ids), rows) for name, ids in queries.items()}
+    named |= {item: take(as_series(candidates), columns), "rank": ranks, "score": scores}
     if len(named) < len(queries) + 3:
         raise ValueError(f"Columns of fit must not be named 'rank' or 'score', and differ; got {[*queries, item]}.")
-    return pd.DataFrame({name: getattr(column, "array", column) for name, column in named.items()})
+    return pd.DataFrame(named)
