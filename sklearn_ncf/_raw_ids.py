@@ -178,7 +178,7 @@ class RawIds:
         """An array of an id that step `level` knows in a column, or of a missing one where there is none."""
         first = self.estimator.encoder_.categories_[column][:2]  # pooled ids share one code, which has no id
         ids, _ = self._decoded(column, first, level)
-        return ids[:1] if len(ids) else as_objects([None])
+        return ids[:1] if len(ids) else np.array([np.nan])
 
     def _reader(self, level):
         """The first from step `level` on that says which columns it has seen in `fit`."""
