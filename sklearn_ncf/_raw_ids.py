@@ -172,7 +172,7 @@ class RawIds:
         if names is not None:
             return frame.set_axis(names, axis=1)
         alike = len(set(frame.dtypes)) == 1 and isinstance(frame.dtypes[0], np.dtype)
-        return frame.to_numpy() if alike else frame.to_numpy(dtype=object)
+        return frame.to_numpy(dtype=None if alike else object, copy=True)  # scikit-learn's transformers write to theirs
 
     def _any_id(self, column, level):
         """An array of an id that step `level` knows in a column, or of a missing one where there is none."""

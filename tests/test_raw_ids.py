@@ -140,7 +140,7 @@ def models(params=None):
 
 
 @pytest.mark.filterwarnings(UNKNOWN, FEW, "ignore:There is no user to recommend to")
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(
     kinds=st.tuples(*[st.sampled_from(sorted(KINDS))] * 2),
     missing=st.tuples(st.booleans(), st.booleans()),
@@ -407,15 +407,11 @@ def test_ids_without_an_embedding_of_their_own_are_not_known(ratings):
     for call in (lambda ids: similar_items(model, ids), lambda ids: EmbeddingDisplay.from_estimator(model, ids=ids)):
         with pytest.raises(ValueError, match=r"holds 1 ids that were not seen in fit, so .*: -999.$"):
             call([-999, 3])
-        with pytest.raises(
-            ValueError, match=r"holds 2 ids that were infrequent in fit .*: -7, -8. Lower min_frequency"
-        ):
+        with pytest.raises(ValueError, match=r"holds 2 ids that were infrequent .*: -7, -8. Lower min_frequency"):
             call([-7, -8, 3])
         with pytest.raises(ValueError, match="holds 1 ids that were not seen in fit: they are missing; remove them"):
             call([None, 3])
-        with pytest.raises(
-            ValueError, match=r"not seen in fit, so .*: -999. .* infrequent .*: -7. .* they are missing"
-        ):
+        with pytest.raises(ValueError, match=r"not seen in fit, so .*: -999. .* infrequent .*: -7. .* missing"):
             call([None, -7, -999])
         with pytest.raises(ValueError, match=r"not seen in fit, so .*: -1.$"):
             call([-1])

@@ -142,8 +142,8 @@ def _check_exportable(ids, output):
     """Refuse what a graph of tables cannot do, or not under the names of `fit`."""
     if ids.target_transformers:
         raise TypeError(
-            "TransformedTargetRegressor cannot be exported, since its transformer is no part of the network; export its "
-            "regressor_ and transform what the graph gives."
+            "TransformedTargetRegressor cannot be exported, since its transformer is not part of the network; export "
+            "its regressor_, and transform what the graph gives."
         )
     for step in ids.steps:
         if not isinstance(step, IdEncoder):

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 
 from sklearn_ncf._columns import MISSING, as_objects
-from sklearn_ncf._id_arguments import ONE, as_list, read_ids
+from sklearn_ncf._id_arguments import ONE, as_list, names_of, read_ids
 from sklearn_ncf._vocabulary import Vocabulary
 
 
 def values_of_ids(values, ids, name):
     """What a mapping, a Series or an array says of each id, as a Series in the order of the ids."""
-    if isinstance(values, ONE) or not isinstance(values, Iterable) or getattr(values, "ndim", 1) == 0:
+    is_collection = isinstance(values, Iterable) or names_of(values) is not None
+    if isinstance(values, ONE) or not is_collection or getattr(values, "ndim", 1) == 0:
         raise TypeError(f"{name} must be a mapping, a Series or an array of one for each id; got {values!r}.")
     if isinstance(values, pd.DataFrame):
         if values.shape[1] != 1:
