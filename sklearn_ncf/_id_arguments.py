@@ -152,7 +152,7 @@ def _as_vector(values, name, fitted):
     if isinstance(values, ONE) or not isinstance(values, Iterable):
         return as_objects([values])
     if isinstance(values, PANDAS) and not isinstance(values, pd.MultiIndex):
-        return pd.Series(values).reset_index(drop=True)
+        return pd.Series(values, dtype=values.dtype).reset_index(drop=True)
     if _module(values) in ("polars", "pyarrow"):
         return values
     if fitted.hold(values):

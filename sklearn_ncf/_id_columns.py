@@ -17,7 +17,7 @@ def as_series(ids):
     types = set(map(type, ids[~missing]))
     if types == {str} and _can_be_encoded(ids[~missing]):
         return pd.Series(ids.tolist())
-    if types == {float}:
+    if types == {float} or (len(ids) and not types):
         return pd.Series(ids.astype(np.float64))
     if types in ({pd.Timestamp}, {pd.Timedelta}):
         return _as_times(ids, missing)

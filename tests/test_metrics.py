@@ -185,16 +185,16 @@ def with_unknown_items(ratings, piped):
 def test_candidates_are_those_of_recommend(ratings, piped, name):
     model, _, X_test = with_unknown_items(ratings, piped)
     metric = {"ndcg": ndcg_at_k, "recall": recall_at_k, "hit_rate": hit_rate_at_k}.get(name, reciprocal_rank_at_k)
-    lists = recommend(model, sorted(X_test["user"].unique()), n_items=5)
+    lists = recommend(model, sorted(X_test["user"].unique()), n_items=3)
     values = []
     for user, positives in X_test.groupby("user")["item"]:
         recommended = lists["item"][lists["user"] == user].tolist()
         positives = set(positives.where(positives.notna(), "missing"))
-        ranked = [*recommended, *(positives - set(recommended))]  # what is not among the five is found later, or never
+        ranked = [*recommended, *(positives - set(recommended))]  # what is not among the three is found later, or never
         relevance = [item in positives for item in ranked]
-        scores = [*np.arange(5, 0, -1.0), *[-np.inf] * (len(ranked) - 5)]
-        values.append(metric([relevance], [scores], k=5))
-    assert RankingScorer(name, k=5)(model, X_test) == pytest.approx(np.mean(values))
+        scores = [*np.arange(3, 0, -1.0), *[-np.inf] * (len(ranked) - 3)]
+        values.append(metric([relevance], [scores], k=3))
+    assert RankingScorer(name, k=3)(model, X_test) == pytest.approx(np.mean(values))
 
 
 @pytest.mark.filterwarnings("ignore:.*hold ids that were not seen in fit")

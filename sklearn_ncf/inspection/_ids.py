@@ -33,7 +33,7 @@ def values_of_ids(values, ids, name):
             raise ValueError(
                 f"{name}, a Series, must hold each id once in its index; {repeated!r} is there more often."
             )
-        keys = as_objects(list(keys)) if isinstance(keys, pd.MultiIndex) else pd.Series(keys)
+        keys = as_objects(list(keys)) if isinstance(keys, pd.MultiIndex) else pd.Series(keys, dtype=keys.dtype)
     rows = _rows_of(ids, keys, name)
     found = rows != MISSING
     if not values.iloc[rows[found]].notna().any():
