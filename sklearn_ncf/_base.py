@@ -20,6 +20,7 @@ from sklearn_ncf._rows import codes_of, learn_rows
 from sklearn_ncf._seen import Seen
 from sklearn_ncf._stamp import stamped, unstamped
 from sklearn_ncf._state import net_from, state_of
+from sklearn_ncf._unknown_ids import UnknownIds
 from sklearn_ncf.nn import ITEM, USER, EmbeddingNN, GridScorer
 from sklearn_ncf.training import (
     Ratings,
@@ -78,8 +79,8 @@ class BaseNCF(BaseEstimator):
         if validation is not None:
             header, columns = read_table(validation[0], estimator=self)
             validate_data(encoder, header, reset=False, skip_check_array=True)
-            validation_codes, n_unknown = codes_of(encoder, columns, module_class(self))
-            encoder._warn_of_unknown(n_unknown, len(validation_codes), stacklevel=5)
+            validation_codes, unknown = codes_of(encoder, columns, module_class(self))
+            encoder._check_unknown(unknown)
             parts.append((validation_codes, validation[1], None))
 
         with (
@@ -254,7 +255,7 @@ class BaseNCF(BaseEstimator):
         return self
 
     def _codes(self, X):
-        """Codes of a table in the columns of `fit`, and how many rows of each column hold unknown ids."""
+        """Codes of a table in the columns of `fit`, and an `UnknownIds` for each column."""
         header, columns = read_table(X, estimator=self)
         validate_data(self, header, reset=False, skip_check_array=True)
         return codes_of(self.encoder_, columns, self.net_.module)
@@ -262,14 +263,13 @@ class BaseNCF(BaseEstimator):
     def _scores(self, X):
         """The scores of a table's rows."""
         check_is_fitted(self)
-        scores, n_unknown = [], 0
+        scores, unknown = [], []
         for part in chunks_of(X):
-            codes, n_unknown_here = self._codes(part)
-            n_unknown += n_unknown_here
+            codes, *of_part = self._codes(part)
+            unknown += of_part
             scores.append(self._scores_of(codes))
-        scores = np.concatenate(scores)
-        self.encoder_._warn_of_unknown(n_unknown, len(scores), stacklevel=4)
-        return scores
+        self.encoder_._check_unknown([sum(of_column, UnknownIds()) for of_column in zip(*unknown, strict=True)])
+        return np.concatenate(scores)
 
     def _scores_of(self, codes):
         scores = predict_ratings(self.net_, codes)

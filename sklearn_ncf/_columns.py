@@ -4,7 +4,7 @@ A column is hashed once, by pandas; whatever has to be decided about ids (their 
 known) is then decided on the distinct ones only.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from numbers import Number
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from sklearn.utils import _safe_indexing, check_array
 from sklearn_ncf._large import parts_of
 
 MISSING = -1  # the position of a missing id, and the code of an unknown one
+NO_STRING = np.array([object()])  # see `factorize`
 
 
 class Column(NamedTuple):
@@ -79,10 +80,23 @@ def chunks_of(X, n_rows=None):
 
 
 def kinds_of(ids):
-    """The types found among distinct ids, as a set of words: two columns can share ids only where these meet."""
+    """The kind of each distinct id, as a word: two columns can share ids only where they share kinds."""
     if ids.dtype.kind in "iufb":
-        return {"number"} if len(ids) else set()
-    return {_kind(type_) for type_ in set(map(type, ids))}
+        return np.full(len(ids), "number", dtype=object)
+    kinds = {type_: _kind(type_) for type_ in set(map(type, ids))}
+    return as_objects([kinds[type(id_)] for id_ in ids])
+
+
+def factorize(values):
+    """Positions of values among the distinct ones, -1 where missing, and the distinct ones in order of appearance.
+
+    Before version 3.1, pandas hashes an array that holds nothing but strings as C strings, which merges strings that
+    differ after a null character, and lone surrogates with their repr: hence one more value that is no string.
+    """
+    if not isinstance(values, np.ndarray) or values.dtype != object:
+        return pd.factorize(values)
+    positions, distinct = pd.factorize(np.append(values, NO_STRING))
+    return positions[:-1], distinct[:-1]
 
 
 def as_table_name(names, j):
@@ -110,6 +124,8 @@ def _kind(type_):
         return "number"
     if issubclass(type_, datetime):
         return "datetime"
+    if issubclass(type_, timedelta):
+        return "timedelta"
     return type_.__name__
 
 
@@ -139,6 +155,8 @@ def _from_pandas(series):
     if hasattr(dtype, "numpy_dtype"):  # nullable numbers
         missing = series.isna().to_numpy()
         return _distinct(series.array[~missing].to_numpy(dtype=dtype.numpy_dtype), missing)
+    if isinstance(dtype, pd.StringDtype) and dtype.storage == "python":
+        return _distinct(series.to_numpy(dtype=object))
     return _distinct(series.array)
 
 
@@ -148,9 +166,14 @@ def _from_polars(series):
     dtype = series.dtype
     if (dtype.is_integer() and not str(dtype).endswith("128")) or dtype.is_float() or dtype == pl.Boolean:
         return _distinct(series.drop_nulls().to_numpy(), series.is_null().to_numpy())
-    if dtype == pl.Duration or (dtype == pl.Datetime and dtype.time_zone is None):
+    if dtype == pl.Datetime and dtype.time_zone is not None:  # Python's datetime has no nanoseconds
+        in_utc = pd.DatetimeIndex(series.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy())
+        return _distinct(in_utc.tz_localize("UTC").tz_convert(dtype.time_zone).array)
+    if dtype in (pl.Duration, pl.Datetime):
         return _distinct(series.to_numpy())
-    return _distinct(as_objects(series.to_list()))  # numpy has no texts, dates or time zones of this kind
+    if dtype == pl.Time:
+        _check_resolution((series.cast(pl.Int64) % 1000 == 0).all(), "times of day", "microseconds")
+    return _distinct(as_objects(series.to_list()))  # numpy has no strings or dates of this kind
 
 
 def _from_arrow(column):
@@ -161,6 +184,10 @@ def _from_arrow(column):
     if types.is_integer(column.type) or types.is_floating(column.type) or types.is_boolean(column.type):
         values, missing = column.drop_null(), column.is_null()
         return _distinct(values.to_numpy(zero_copy_only=False), missing.to_numpy(zero_copy_only=False))
+    if types.is_time(column.type) and column.type.unit == "ns":
+        nanoseconds = column.cast("int64").drop_null().to_numpy(zero_copy_only=False)
+        _check_resolution((nanoseconds % 1000 == 0).all(), "times of day", "microseconds")
+        column = column.cast("time64[us]")
     if types.is_string(column.type) or types.is_large_string(column.type) or types.is_temporal(column.type):
         return _distinct(pd.arrays.ArrowExtensionArray(column))
     return _distinct(as_objects(column.to_pylist()))
@@ -175,8 +202,9 @@ def _distinct(values, missing=None):
         ids, positions = _distinct_codes((values - low).astype(np.intp, copy=False), int(values.max()) - int(low) + 1)
         ids = ids.astype(values.dtype) + low
     else:
-        positions, ids = pd.factorize(values)
-    return Column(_as_ids(ids), positions if missing is None else _with_missing(positions, missing))
+        positions, ids = factorize(values)
+    ids, positions = _as_ids(ids, positions)
+    return Column(ids, positions if missing is None else _with_missing(positions, missing))
 
 
 def _distinct_codes(codes, n_codes):
@@ -208,32 +236,56 @@ def _as_hashable(values):
     if kind in "iu":
         return values.astype(np.uint64 if values.dtype == np.uint64 else np.int64, copy=False)
     if kind == "f":
-        return values.astype(np.float64, copy=False)
-    return values if kind in "bmM" else values.astype(object, copy=False)
+        floats = values.astype(np.float64, copy=False)
+        exact = values.itemsize <= floats.itemsize or np.array_equal(floats, values, equal_nan=True)
+        return floats if exact else values.astype(object)
+    if kind in "mM":
+        return _as_times(values)
+    return values if kind == "b" else values.astype(object, copy=False)
 
 
-def _as_ids(distinct):
-    """Distinct values as an array of one of the dtypes that `Column` names."""
+def _as_times(values):
+    """Times of numpy in a unit that pandas has, exactly."""
+    unit, _ = np.datetime_data(values.dtype)
+    if unit not in ("ps", "fs", "as"):
+        return values
+    times = values.astype(f"{values.dtype.kind}8[ns]")
+    _check_resolution(np.array_equal(times.astype(values.dtype), values, equal_nan=True), "times", "nanoseconds")
+    return times
+
+
+def _check_resolution(exact, what, unit):
+    if not exact:
+        raise ValueError(f"X holds {what} finer than {unit}, which cannot be told apart; convert them to integers.")
+
+
+def _as_ids(distinct, positions):
+    """Distinct values as an array of one of the dtypes that `Column` names, and where each row stands among them."""
     if not isinstance(distinct, np.ndarray):
         distinct = distinct.to_numpy()
     if distinct.dtype.kind in "mM":
-        return pd.Series(distinct).astype(object).to_numpy()  # Timestamp, Timedelta: numpy's own lose their unit
+        distinct = pd.Series(distinct).astype(object).to_numpy()  # Timestamp, Timedelta: numpy's own lose their unit
     if distinct.dtype == np.uint64 and not np.any(distinct > np.iinfo(np.int64).max):
-        return distinct.astype(np.int64)
-    return _numbers_where_all_are(_as_python(distinct)) if distinct.dtype == object else distinct
+        return distinct.astype(np.int64), positions
+    if distinct.dtype != object:
+        return distinct, positions
+    if any(issubclass(type_, np.generic) for type_ in set(map(type, distinct))):
+        places, distinct = factorize(as_objects(map(_as_python, distinct), len(distinct)))  # some may be equal now
+        positions = np.append(places, MISSING)[positions]
+    return _numbers_where_all_are(distinct), positions
 
 
-def _as_python(ids):
-    """Ids of numpy's scalar types as Python's own: numpy's do not compare with large numbers."""
-    if not any(issubclass(type_, np.generic) for type_ in set(map(type, ids))):
-        return ids
-    return as_objects([id_.item() if isinstance(id_, np.generic) else id_ for id_ in ids])
+def _as_python(id_):
+    """An id of one of numpy's scalar types as Python's or pandas' own: numpy's do not compare with large numbers."""
+    if isinstance(id_, np.datetime64 | np.timedelta64):
+        (time,) = pd.Series(_as_times(np.array([id_]))).astype(object)
+        return time
+    return id_.item() if isinstance(id_, np.generic) else id_
 
 
 def _numbers_where_all_are(ids):
-    """Whole and floating numbers held as objects become arrays of numbers, where they fit into one."""
-    target = {"integer": np.int64, "floating": np.float64, "mixed-integer-float": np.float64}
-    dtype = target.get(pd.api.types.infer_dtype(ids, skipna=False))
+    """Integers or floats held as objects become arrays of numbers, where they fit into one."""
+    dtype = {"integer": np.int64, "floating": np.float64}.get(pd.api.types.infer_dtype(ids, skipna=False))
     if dtype is None:
         return ids
     try:
@@ -243,6 +295,6 @@ def _numbers_where_all_are(ids):
     return numbers if np.all(numbers == ids) else ids
 
 
-def as_objects(ids):
-    """A list as an array of objects, however its members could be read."""
-    return np.fromiter(ids, dtype=object, count=len(ids))
+def as_objects(ids, n_ids=None):
+    """A sequence, or an iterator of known length, as an array of objects, however its members could be read."""
+    return np.fromiter(ids, dtype=object, count=len(ids) if n_ids is None else n_ids)

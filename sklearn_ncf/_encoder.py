@@ -1,6 +1,5 @@
 """IdEncoder: raw ids of users, items and contexts to contiguous integer codes, and back."""
 
-import warnings
 from numbers import Integral, Real
 
 import numpy as np
@@ -9,9 +8,10 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ncf._columns import MISSING, as_table_name, chunks_of, kinds_of, read_table
+from sklearn_ncf._columns import MISSING, as_table_name, chunks_of, read_table
 from sklearn_ncf._large import let_go
 from sklearn_ncf._stamp import stamped, unstamped
+from sklearn_ncf._unknown_ids import UnknownIds
 from sklearn_ncf._vocabulary import Vocabulary
 
 
@@ -240,7 +240,7 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             known = self._vocabularies
             n_rows += self._n_rows_seen
             for j, column in enumerate(columns):
-                self._refuse_other_kinds(j, column.ids)
+                self._encode_column(j, column)[1].check_kinds(self._name(j), known[j])
 
         min_count = self._min_count(n_rows)
         vocabularies = [ids.extended(column, min_count) for ids, column in zip(known, columns, strict=True)]
@@ -276,60 +276,37 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return count if count / n_rows >= self.min_frequency else count + 1  # 0.07 * 100 is more than 7
 
     def _encode(self, columns):
-        """Codes of columns, as the public methods give them; they warn where most of a column is unknown."""
-        codes, n_unknown = self._codes_of(columns)
-        self._warn_of_unknown(n_unknown, len(codes), stacklevel=5)  # transform, and scikit-learn's set_output
+        """Codes of columns, as the public methods give them."""
+        codes, unknown = self._codes_of(columns)
+        self._check_unknown(unknown)
         return codes
 
     def _codes_of(self, columns):
-        """Codes of columns, and how many rows of each hold unknown ids."""
+        """Codes of columns, and an `UnknownIds` for each."""
         encoded = [self._encode_column(j, column) for j, column in enumerate(columns)]
         codes = np.empty((len(encoded[0][0]), len(encoded)), dtype=self.dtype)
         for j, (column, _) in enumerate(encoded):
             codes[:, j] = column
-        return codes, np.array([n_unknown for _, n_unknown in encoded])
+        return codes, [unknown for _, unknown in encoded]
 
-    def _warn_of_unknown(self, n_unknown, n_rows, *, stacklevel):
-        """Warn where most of a column is unknown."""
-        for j, share in enumerate(n_unknown / n_rows):
-            if share > 0.5:
-                warnings.warn(
-                    f"{share:.0%} of the rows of {self._name(j)} hold ids that were not seen in fit; they are encoded "
-                    "as -1.",
-                    UserWarning,
-                    stacklevel=stacklevel,
-                )
+    def _check_unknown(self, unknown, *, warns=True):
+        """Refuse columns of another type than in `fit`, and unknown ids where they are errors; warn where most are."""
+        for j, of_column in enumerate(unknown):
+            of_column.check_kinds(self._name(j), self._vocabularies[j])
+            if self.handle_unknown == "error":
+                of_column.check_none(self._name(j))
+            if warns:
+                of_column.warn(self._name(j))
 
     def _encode_column(self, j, column):
+        """Codes of a column, and what is unknown in it."""
         vocabulary = self._vocabularies[j]
         codes = vocabulary.codes(column.ids)
-        n_unknown = 0
         unknown = codes == MISSING
         if unknown.any():
             unknown[unknown] = ~vocabulary.accounts_for(column.ids[unknown])
-        if unknown.any():
-            self._refuse_other_kinds(j, column.ids[unknown])
-            n_unknown = int(np.append(unknown, False)[column.positions].sum())
-            if self.handle_unknown == "error":
-                self._refuse_unknown(j, column.ids[unknown], n_unknown, len(column.positions))
-        return np.append(codes, MISSING)[column.positions], n_unknown  # a missing id, at position -1, takes the last
-
-    def _refuse_other_kinds(self, j, ids):
-        fitted = self._vocabularies[j].kinds
-        other = kinds_of(ids) - fitted
-        if fitted and other:
-            raise ValueError(
-                f"{self._name(j)} holds ids of type {' and '.join(sorted(other))}, but in fit its ids were of type "
-                f"{' and '.join(sorted(fitted))}: none of them would be recognised. Convert the column to the type "
-                "used in fit (for instance with .astype(str) or .astype(int)), or fit again."
-            )
-
-    def _refuse_unknown(self, j, ids, n_unknown, n_rows):
-        shown = ", ".join(map(repr, ids[:5].tolist())) + (", ..." if len(ids) > 5 else "")
-        raise ValueError(
-            f"{self._name(j)} holds unknown ids in {n_unknown} of {n_rows} rows: {shown}. Fit on them, remove those "
-            'rows, or use handle_unknown="encode".'
-        )
+        found = UnknownIds.in_column(column, np.flatnonzero(unknown))
+        return np.append(codes, MISSING)[column.positions], found  # a missing id, at position -1, takes the last
 
     def _decoded(self, j, codes):
         """The ids of one column of codes: objects, where one is missing."""

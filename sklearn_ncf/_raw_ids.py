@@ -11,7 +11,6 @@ from sklearn_ncf._columns import MISSING, as_objects, read_table
 from sklearn_ncf._encoder import IdEncoder
 from sklearn_ncf._id_arguments import FittedIds, distinct_ids, distinct_rows, is_table, names_of, plain
 from sklearn_ncf._id_columns import as_series, is_missing, take
-from sklearn_ncf._stacklevel import caller_stacklevel
 from sklearn_ncf._unwrap import unwrap
 from sklearn_ncf.nn import ITEM, USER
 
@@ -74,7 +73,7 @@ class RawIds:
         candidates = self._distinct(items, "items", ITEM)
         if is_missing(candidates).any():
             raise ValueError("items holds missing ids, which cannot be recommended; remove them.")
-        return candidates, self.encoded_with_warning(self._table(0, {ITEM: candidates}))[:, ITEM]
+        return candidates, self._codes({ITEM: candidates}, warns=True)[:, ITEM]
 
     def queries(self, users):
         """Raw ids by column name, and codes in all columns but the items', of whom to recommend to."""
@@ -84,7 +83,7 @@ class RawIds:
             given, codes = {USER: raw}, codes[:, None]
         else:
             given = self._given(users, columns)
-            codes = self.encoded_with_warning(self._table(0, given))[:, list(given)]
+            codes = self._codes(given, warns=True)[:, list(given)]
         unknown = np.full((len(codes), len(columns) - len(given)), MISSING, dtype=codes.dtype)
         return {self.names[j]: ids for j, ids in given.items()}, np.hstack([codes, unknown])
 
@@ -95,17 +94,21 @@ class RawIds:
             of_one[of_one] = self.named(column, codes[of_one])[1]
         return np.where(of_one, codes, MISSING)
 
-    def encoded(self, table):
-        """Codes of a table of raw ids in the columns of `fit`, and how many rows of each are unknown."""
-        codes, counts = self._encode(table)
-        return codes, counts[-1][1]
-
-    def encoded_with_warning(self, table):
-        """Codes of a table of raw ids, with a warning where most ids of a column are unknown."""
-        codes, counts = self._encode(table)
-        for encoder, n_unknown in counts:
-            encoder._warn_of_unknown(n_unknown, len(codes), stacklevel=caller_stacklevel() + 1)
-        return codes
+    def encoded(self, table, *, warns=False):
+        """Codes of a table of raw ids in the columns of `fit`, and an `UnknownIds` of each for the estimator."""
+        for level, step in enumerate(self.steps):
+            if isinstance(step, IdEncoder):
+                header, columns = read_table(table, estimator=step)
+                validate_data(step, header, reset=False, skip_check_array=True)
+                table, unknown = step._codes_of(columns)
+                step._check_unknown(unknown, warns=warns)
+                names = getattr(self._reader(level + 1), "feature_names_in_", None)
+                table = table if names is None else pd.DataFrame(table, columns=names)
+            else:
+                table = step.transform(table)
+        codes, unknown = self.estimator._codes(table)
+        self.estimator.encoder_._check_unknown(unknown, warns=warns)
+        return codes, unknown
 
     def grid_scorer(self, items):
         """A function from codes of queries, in all columns but the items', to their scores with each of some items."""
@@ -122,22 +125,6 @@ class RawIds:
         for transformer in reversed(self.target_transformers):
             scores = np.asarray(transformer.inverse_transform(scores.reshape(-1, 1)), dtype=np.float32)
         return scores.reshape(shape)
-
-    def _encode(self, table):
-        """Codes of a table, and the numbers of unknown rows of each column by the encoder that found them unknown."""
-        counts = []
-        for level, step in enumerate(self.steps):
-            if isinstance(step, IdEncoder):
-                header, columns = read_table(table, estimator=step)
-                validate_data(step, header, reset=False, skip_check_array=True)
-                table, n_unknown = step._codes_of(columns)
-                counts.append((step, n_unknown))
-                names = getattr(self._reader(level + 1), "feature_names_in_", None)
-                table = table if names is None else pd.DataFrame(table, columns=names)
-            else:
-                table = step.transform(table)
-        codes, n_unknown = self.estimator._codes(table)
-        return codes, [*counts, (self.estimator.encoder_, n_unknown)]
 
     def _decoded(self, column, ids, level):
         """Ids that step `level` knows, from known ones of the estimator, and which of these have one."""
@@ -184,9 +171,9 @@ class RawIds:
         """The first from step `level` on that says which columns it has seen in `fit`."""
         return next(step for step in [*self.steps, self.estimator][level:] if hasattr(step, "n_features_in_"))
 
-    def _codes(self, columns):
+    def _codes(self, columns, *, warns=False):
         """Codes, in all columns, of ids of some columns."""
-        return self._encode(self._table(0, columns))[0]
+        return self.encoded(self._table(0, columns), warns=warns)[0]
 
     def _distinct(self, ids, name, column):
         """Distinct ids of an argument."""

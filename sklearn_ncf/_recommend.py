@@ -1,6 +1,5 @@
 """recommend and similar_items: ranked raw ids from a fitted estimator or Pipeline."""
 
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -11,7 +10,7 @@ from tqdm.auto import tqdm
 from sklearn_ncf._id_columns import as_series, take
 from sklearn_ncf._ranking import SCORES_AT_ONCE, best_columns
 from sklearn_ncf._raw_ids import RawIds
-from sklearn_ncf._stacklevel import caller_stacklevel
+from sklearn_ncf._warnings import warn_caller
 from sklearn_ncf.nn import ITEM, USER
 
 
@@ -90,11 +89,9 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
     queries, codes = ids.queries(users)
     candidates, item_codes = ids.items(items)
     if not len(codes):
-        warnings.warn(
+        warn_caller(
             "There is no user to recommend to, since all users of fit are missing or infrequent; the result is empty. "
-            "Pass users, or lower min_frequency of the encoder and fit again.",
-            UserWarning,
-            stacklevel=caller_stacklevel(),
+            "Pass users, or lower min_frequency of the encoder and fit again."
         )
     score = ids.grid_scorer(item_codes) if len(codes) and len(item_codes) else None
     seen_items = ids.mask_pooled(ITEM, item_codes)
@@ -192,11 +189,9 @@ def _lists(score, queries, n_candidates, n_items, of, verbose=0):
     lengths = np.bincount(rows, minlength=len(queries))
     short = lengths < n_items
     if short.any():
-        warnings.warn(
+        warn_caller(
             f"n_items={n_items}, but for {short.sum()} of {len(queries)} {of} there are fewer items, as few as "
-            f"{lengths.min()}; these get what there is.",
-            UserWarning,
-            stacklevel=caller_stacklevel(),
+            f"{lengths.min()}; these get what there is."
         )
     return rows, columns, ranks, scores
 

@@ -6,16 +6,16 @@ from sklearn_ncf.nn import N_SPECIAL
 
 
 def codes_of(encoder, columns, module):
-    """Codes of columns, and how many rows of each are unknown.
+    """Codes of columns, and an `UnknownIds` for each.
 
-    -1 stands for unknown ids, -2 for missing ones, which networks of somebody's own see as -1 too.
+    -1 stands for unknown ids, -2 for missing ones, which custom networks see as -1 too.
     """
     columns = list(columns)
-    codes, n_unknown = encoder._codes_of(columns)
+    codes, unknown = encoder._codes_of(columns)
     if hasattr(module, "table_rows"):
         for j, column in enumerate(columns):
             codes[column.positions == MISSING, j] = -N_SPECIAL
-    return codes, n_unknown
+    return codes, unknown
 
 
 def learn_rows(encoder, X, y, sample_weight, *, module, goes_on):

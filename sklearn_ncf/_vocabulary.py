@@ -1,21 +1,23 @@
 """Vocabulary: the ids of one column and their codes, whatever types the ids have."""
 
-from itertools import pairwise
+from collections import Counter
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from sklearn_ncf._columns import MISSING, as_objects, kinds_of
+from sklearn_ncf._columns import MISSING, as_objects, factorize, kinds_of
+from sklearn_ncf._plain_ids import pack_ids, unpack_ids
 
 NOTHING = np.empty(0, dtype=object)
+COMMON = 0.1  # share of a column's ids from which on their kind is one of the column, and not an exception in it
 
 
 class Vocabulary:
     """The ids of one column in the order of their codes, with the counts of those too infrequent for a code."""
 
-    def __init__(self, ids=NOTHING, kinds=(), infrequent_ids=NOTHING, infrequent_counts=()):
+    def __init__(self, ids=NOTHING, infrequent_ids=NOTHING, infrequent_counts=()):
         self.ids = ids
-        self.kinds = set(kinds)
         self.infrequent_ids = infrequent_ids
         self.infrequent_counts = infrequent_counts
         self._index = _index_of(ids)
@@ -23,64 +25,57 @@ class Vocabulary:
 
     def extended(self, column, min_count):
         """A vocabulary with the new ids of a column behind the known ones."""
-        kinds = self.kinds | kinds_of(column.ids)
         if min_count == 1 and not len(self.ids) and not len(self.infrequent_ids):  # the usual fit
-            return Vocabulary(_sort_ids(column.ids), kinds)
+            return Vocabulary(_sort_ids(column.ids))
 
         counts = np.bincount(column.positions[column.positions != MISSING], minlength=len(column.ids))
         new = self.codes(column.ids) == MISSING
-        positions, distinct = pd.factorize(_join_ids(self.infrequent_ids, column.ids[new]))
+        positions, distinct = factorize(_join_ids(self.infrequent_ids, column.ids[new]))
         counts = np.bincount(positions, weights=np.append(self.infrequent_counts, counts[new]), minlength=len(distinct))
         frequent = counts >= min_count
         ids = _join_ids(self.ids, _sort_ids(distinct[frequent]))
-        return Vocabulary(ids, kinds, distinct[~frequent], counts[~frequent].astype(np.int64))
+        return Vocabulary(ids, distinct[~frequent], counts[~frequent].astype(np.int64))
 
     def joined(self, column):
         """A vocabulary with the new ids of a column behind the known ones, as they come."""
         new = self.codes(column.ids) == MISSING
-        return Vocabulary(_join_ids(self.ids, column.ids[new]), self.kinds | kinds_of(column.ids))
+        return Vocabulary(_join_ids(self.ids, column.ids[new]))
 
     def in_order(self):
         """A vocabulary of the same ids in the order of a single fit."""
-        return Vocabulary(_sort_ids(self.ids), self.kinds)
+        return Vocabulary(_sort_ids(self.ids))
+
+    @cached_property
+    def kinds(self):
+        """The number of ids of each kind, the infrequent ones too."""
+        return sum((Counter(kinds_of(ids).tolist()) for ids in (self.ids, self.infrequent_ids)), Counter())
+
+    @property
+    def common_kinds(self):
+        """The kinds that a column with these ids is made of."""
+        return {kind for kind, n_ids in self.kinds.items() if n_ids >= COMMON * self.kinds.total()}
 
     def codes(self, ids):
         """Codes of distinct ids, -1 where unknown."""
         return _positions_in(self._index, ids)
 
     def accounts_for(self, ids):
-        """Which ids without a code are no strangers: infrequent ones, and the -1 of another encoder."""
+        """Which ids without a code are not unknown: infrequent ones, and the -1 of another encoder."""
         return (_positions_in(self._infrequent_index, ids) != MISSING) | np.asarray(ids == -1, dtype=bool)
 
     def state(self):
         """What makes this vocabulary, in lists, dictionaries and arrays."""
         return {
-            "ids": _packed(self.ids),
-            "kinds": sorted(self.kinds),
-            "infrequent_ids": _packed(self.infrequent_ids),
+            "ids": pack_ids(self.ids),
+            "infrequent_ids": pack_ids(self.infrequent_ids),
             "infrequent_counts": np.asarray(self.infrequent_counts, dtype=np.int64),
         }
 
     @classmethod
     def from_state(cls, state):
         """The vocabulary with that state."""
-        return cls(**state | {name: _unpacked(state[name]) for name in ("ids", "infrequent_ids")})
-
-
-def _packed(ids):
-    """Ids as they are saved: texts as one array of their bytes and one of their lengths, all others as they are."""
-    if ids.dtype != object or not len(ids) or set(map(type, ids)) != {str}:
-        return ids
-    texts = [id_.encode("utf-8", "surrogatepass") for id_ in ids]
-    return {"text": np.frombuffer(b"".join(texts), dtype=np.uint8), "lengths": np.array([len(text) for text in texts])}
-
-
-def _unpacked(ids):
-    """Ids from `_packed`."""
-    if not isinstance(ids, dict):
-        return ids
-    text, ends = ids["text"].tobytes(), np.cumsum(ids["lengths"]).tolist()
-    return as_objects([text[start:end].decode("utf-8", "surrogatepass") for start, end in pairwise([0, *ends])])
+        ids, infrequent_ids = (unpack_ids(state[name]) for name in ("ids", "infrequent_ids"))
+        return cls(ids, infrequent_ids, state["infrequent_counts"])
 
 
 def _sort_ids(ids):
@@ -88,8 +83,8 @@ def _sort_ids(ids):
     if ids.dtype != object:
         return np.sort(ids)
     try:
-        return as_objects(sorted(ids))  # twice as fast as numpy on texts
-    except TypeError:
+        return as_objects(sorted(ids))  # twice as fast as numpy on strings
+    except Exception:  # TypeError, or whatever a comparison of the ids' own raises
         return ids
 
 

@@ -131,3 +131,16 @@ def test_a_pickle_or_half_a_file_is_no_skops_file(quick, ratings, tmp_path):
     path.write_bytes(skops.io.dumps(model)[:-100])
     with pytest.raises(zipfile.BadZipFile):
         skops.io.load(path, trusted=OUR_TYPES)
+
+
+@pytest.mark.parametrize("make", [lambda: NCFRegressor("neumf"), lambda: NCFRanker(), lambda: IdEncoder()])
+def test_a_hash_of_the_model_is_that_of_the_model_loaded(make, ratings):
+    X, y = ratings
+    model = make()
+    if not isinstance(model, IdEncoder):
+        model.set_params(embedding_dim=4, hidden_layer_sizes=(4,), max_epochs=1, random_state=0, device="cpu")
+    for table in (X, X.astype(str), X.assign(day=pd.Timestamp(2026, 1, 1))):
+        expected = joblib.hash(model.fit(table, y))
+        for name, way in WAYS.items():
+            assert joblib.hash(way(model)) == expected, name
+            assert joblib.hash(way(way(model))) == expected, name

@@ -49,7 +49,7 @@ def test_unknown_ids_are_counted_over_all_parts(monkeypatch, quick, ratings):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.predict(asked)
-    asked.loc[asked.index[:1000], "user"] = -5
+    asked.loc[asked.index[:1000], "user"] = -6
     with pytest.warns(UserWarning, match="70% of the rows of column 'user'") as caught:
         model.predict(asked)
     assert len(caught) == 1

@@ -101,8 +101,7 @@ def test_user_or_item_alone_known_is_scored_with_its_bias(ratings):
     model = NCFRegressor("gmf", max_epochs=30, random_state=0).fit(X, y)
     by_item = pd.DataFrame({"user": -5, "item": np.arange(40)})
     by_user = pd.DataFrame({"user": np.arange(60), "item": -5})
-    with pytest.warns(UserWarning, match="100% of the rows of column"):
-        item_scores, user_scores = model.predict(by_item), model.predict(by_user)
+    item_scores, user_scores = model.predict(by_item), model.predict(by_user)
     assert np.corrcoef(item_scores, y.groupby(X["item"]).mean().reindex(range(40)).fillna(y.mean()))[0, 1] > 0.9
     assert np.corrcoef(user_scores, y.groupby(X["user"]).mean().reindex(range(60)).fillna(y.mean()))[0, 1] > 0.9
 

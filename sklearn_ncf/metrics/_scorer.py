@@ -130,7 +130,7 @@ class RankingScorer(BaseEstimator):
         """
         validate_parameter_constraints(self._parameter_constraints, self.get_params(deep=False), type(self).__name__)
         ids = RawIds(estimator)
-        codes, distinct = ids.encoded_with_warning(X), self._distinct_ids(X)
+        (codes, _), distinct = ids.encoded(X, warns=True), self._distinct_ids(X)
         if self.relevance_threshold is not None:
             if y is None:
                 raise ValueError("relevance_threshold needs the ratings y of the rows.")
