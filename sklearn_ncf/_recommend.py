@@ -27,23 +27,27 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
     Parameters
     ----------
     model : estimator or Pipeline
-        A fitted :class:`NCFRegressor`, a Pipeline that ends in one and whose other steps have `inverse_transform`
-        (such as :class:`IdEncoder`), or a fitted search over one of these.
+        A fitted :class:`NCFRegressor` or :class:`NCFRanker`, a Pipeline that ends in one and whose other steps have
+        `inverse_transform` (such as :class:`IdEncoder`), or a fitted search, `FrozenEstimator` or
+        `TransformedTargetRegressor` of one of these, nested as you like.
 
-    users : array-like of shape (n_users,) or table of shape (n_users, n_features - 1), default=None
-        Raw ids; one alone will do. Users that `fit` has not seen get the items that are liked best in general. ``None``
-        is all users seen in `fit`. With context columns, a table of all columns but the items', in the order of `fit`;
-        where users come alone, their context is taken as unknown.
+    users : id, collection of ids or table of shape (n_users, n_features - 1), default=None
+        Raw ids, in any form that the notes below list. Users that `fit` has not seen get the items that are liked best
+        in general. ``None`` is all users seen in `fit`, but for missing and infrequent ones. With context columns, a
+        table of all columns but the items', by their names in `fit`, or rows in the order of `fit`; where users come
+        alone, their context is taken as unknown.
 
     n_items : int, default=10
         Length of a list.
 
-    items : array-like of shape (n_candidates,), default=None
-        Raw ids of the items to choose from, such as those in stock. Items that `fit` has not seen are scored as
-        `predict` scores them. ``None`` is all items seen in `fit`.
+    items : id or collection of ids, default=None
+        Raw ids of the candidates, such as the items in stock, in any form that the notes below list. Items that `fit`
+        has not seen are scored as `predict` scores them. ``None`` is all items seen in `fit`, but for missing and
+        infrequent ones; :class:`~sklearn_ncf.metrics.RankingScorer` ranks the same candidates.
 
     exclude_seen : bool, default=True
-        Whether to leave out what a user has rated in `fit` or `partial_fit`. `X_val` does not count as seen.
+        Whether to leave out what a user has rated in `fit` or `partial_fit`. `X_val` does not count as seen. Infrequent
+        items that an encoder has pooled cannot be told apart, and are not left out.
 
     verbose : int, default=0
         1 shows a progress bar over users.
@@ -54,25 +58,37 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
         Raw ids in the columns of `fit` (``user``, ``item``, ``context_1``, ... where these had no names), then `rank`
         from 1 and `score`, float32, in the units of `predict`. Users come in the order of `users`, each once, with
         their best item first; among equal scores the item that comes first in `items`, or in
-        ``encoder_.categories_[1]``.
+        ``encoder_.categories_[1]``. Ids come out as they went in, value and type: a column has the dtype of numbers,
+        times or strings that holds each id exactly, else object, such as integers with a missing id (``None``).
 
     Raises
     ------
     NotFittedError
         If the model is not fitted.
     TypeError
-        If it is no such model, or a step of a Pipeline has no `inverse_transform`.
+        If it is no such model, a step of a Pipeline has no `inverse_transform`, or `users` or `items` are a mapping,
+        lazy, sparse, or hold something that cannot be hashed.
     ValueError
-        If `n_items` is less than 1, ids are of another type than in `fit`, or an item is missing (``None``, ``NaN``).
+        If `n_items` is less than 1, `users` or `items` are empty or have a wrong shape, ids are of another type than in
+        `fit`, an item is missing (``None``, ``NaN``), or the steps before the estimator do not give ids back.
 
     Warns
     -----
     UserWarning
-        If there are fewer than `n_items` items for some of the users, or most of the ids given are unknown.
+        If there are fewer than `n_items` items for some of the users, most of the ids given are unknown, or `fit` has
+        no user to recommend to.
 
     See Also
     --------
-    similar_items : Items like a given one.
+    similar_items : Items similar to a given one.
+
+    Notes
+    -----
+    A collection of ids is a list, a tuple, an array of one dimension or one column, a Series or an Index (names and
+    index do not matter), a column of polars or pyarrow, a range, an iterator, or the keys or values of a dictionary, in
+    this order; or a set, which is sorted. Of a data frame, the column with the name of `fit` is taken. A string is one
+    id. A tuple is a collection, unless `fit` has seen tuples as ids: then it is one id, and a tuple whose members could
+    all be ids is a collection where it is no known id itself.
 
     Examples
     --------
@@ -116,8 +132,8 @@ def similar_items(model, items, n_items=10):
     model : estimator or Pipeline
         As in :func:`recommend`; its network must have a table of embeddings.
 
-    items : array-like of shape (n_queries,)
-        Raw ids of items seen in `fit`; one alone will do.
+    items : id or collection of ids
+        Raw ids of items seen in `fit`, in any form that :func:`recommend` takes.
 
     n_items : int, default=10
         Length of a list.
@@ -134,9 +150,11 @@ def similar_items(model, items, n_items=10):
     NotFittedError
         If the model is not fitted.
     TypeError
-        If it is no such model, or a step of a Pipeline has no `inverse_transform`.
+        If it is no such model, a step of a Pipeline has no `inverse_transform`, or `items` has a form that
+        :func:`recommend` refuses.
     ValueError
-        If `n_items` is less than 1, or an item was not seen in `fit`.
+        If `n_items` is less than 1, or an item was not seen in `fit`, is missing, or is an infrequent one that an
+        encoder has pooled with others.
 
     Warns
     -----

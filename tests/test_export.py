@@ -10,6 +10,7 @@ import onnxruntime
 import pandas as pd
 import pytest
 import torch
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
@@ -296,3 +297,9 @@ def test_a_missing_package_is_named(exported, tmp_path, monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=r'pip install "sklearn-ncf\[onnx\]"'):
         to_onnx(exported[0], tmp_path / "model.onnx")
+
+
+def test_a_target_transformer_is_refused_with_a_way_out(quick, ratings, tmp_path):
+    model = TransformedTargetRegressor(quick(), func=np.log1p, inverse_func=np.expm1).fit(*ratings)
+    with pytest.raises(TypeError, match="TransformedTargetRegressor cannot be exported, .* export its regressor_"):
+        to_onnx(model, tmp_path / "model.onnx")

@@ -52,7 +52,7 @@ def to_onnx(model, path):
     FileNotFoundError
         If there is no such folder.
     TypeError
-        If it is no such model.
+        If it is no such model, or predicts through a `TransformedTargetRegressor`.
     ValueError
         If the ids of a column are neither integers nor strings, an encoder has ``handle_unknown="error"``, torch cannot
         export a network of your own, or the model takes more than two gibibytes.

@@ -141,13 +141,14 @@ class EmbeddingDisplay:
         which : {"item", "user"}, default="item"
             Whose vectors to draw.
 
-        ids : array-like of shape (n_ids,), default=None
-            Raw ids seen in `fit` to draw, such as those with many ratings. ``None`` is all of them, in the order of
-            ``encoder_.categories_``.
+        ids : id or collection of ids, default=None
+            Raw ids seen in `fit` to draw, such as those with many ratings, in any form that
+            :func:`~sklearn_ncf.recommend` takes. ``None`` is all of them, in the order of ``encoder_.categories_``.
 
         labels : mapping, Series or array-like of shape (n_ids,), default=None
-            Text for each id: from raw id to text, a Series by its index, or an array in the order of `ids`. Ids that
-            are not in it have no label. ``None`` writes the raw ids.
+            String for each id: from raw id to string, a Series or a DataFrame of one column by its index, or an array,
+            a list or another column in the order of `ids`. Ids that are not in it have no label. ``None`` writes the
+            raw ids.
 
         color : mapping, Series or array-like of shape (n_ids,), default=None
             Number or category of each id, given as `labels` are. Numbers get a colour bar, categories, such as strings
