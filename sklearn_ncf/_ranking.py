@@ -11,6 +11,8 @@ def best_columns(scores, n_best, *, last=None):
     Among equal scores those with the least value of `last`, an array like `scores`, come first, then the first column.
     """
     n_best = min(n_best, scores.shape[1])
+    if not n_best:
+        return tuple(np.empty((3, 0), dtype=np.intp))
     least = np.partition(scores, -n_best, axis=1)[:, -n_best]
     rows, columns = np.nonzero((scores >= least[:, None]) & (scores > -np.inf))
     ties = () if last is None else (last[rows, columns],)
@@ -62,13 +64,14 @@ def _best_relevant(relevance, scores, k):
     return rows, ranks, relevance[rows, columns]
 
 
-def values_of_queries(metric, k, *, scorer, n_candidates, queries, owners, columns, seen):
+def values_of_queries(metric, k, *, scorer, n_candidates, queries, owners, columns, seen, n_missed=None):
     """A metric of each query's ranking of all candidates, a block of queries at a time, and for which there is one.
 
     scorer : function from codes of queries to their scores with each candidate.
     owners, columns : which query each positive belongs to, and which candidate it is.
     seen : function from codes of queries to the rows and columns, of a block, that are not to be recommended; a
         positive among them is no positive.
+    n_missed : how many further positives of each query are no candidates, so that none of these is found.
     """
     values, ranked = np.zeros(len(queries)), np.zeros(len(queries), dtype=bool)
     order = np.argsort(owners, kind="stable")
@@ -82,5 +85,9 @@ def values_of_queries(metric, k, *, scorer, n_candidates, queries, owners, colum
         positives = slice(*np.searchsorted(owners, [start, stop]))
         relevance[owners[positives] - start, columns[positives]] = 1
         relevance[scores == -np.inf] = 0
+        if n_missed is not None and n_missed[start:stop].any():
+            missed = np.arange(n_missed[start:stop].max()) < n_missed[start:stop, None]
+            relevance = np.hstack([relevance, missed.astype(np.float32)])
+            scores = np.hstack([scores, np.full(missed.shape, -np.inf, dtype=np.float32)])
         values[start:stop], ranked[start:stop] = metric(relevance, scores, k), relevance.any(axis=1)
     return values, ranked

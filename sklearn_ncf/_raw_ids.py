@@ -1,37 +1,33 @@
 """RawIds: from raw ids to the codes of a fitted model and back, through the steps of a Pipeline."""
 
+from itertools import islice
+
 import numpy as np
 import pandas as pd
-from sklearn.pipeline import Pipeline
-from sklearn.utils.validation import check_is_fitted
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ncf._base import BaseNCF
-from sklearn_ncf._columns import MISSING, as_objects
+from sklearn_ncf._columns import MISSING, as_objects, read_table
+from sklearn_ncf._encoder import IdEncoder
+from sklearn_ncf._id_arguments import FittedIds, distinct_ids, distinct_rows, is_table, names_of, plain
+from sklearn_ncf._id_columns import as_series, is_missing, take
+from sklearn_ncf._unwrap import unwrap
 from sklearn_ncf.nn import ITEM, USER
 
 
 class RawIds:
-    """The raw ids of a fitted model, and their codes in the estimator at its end."""
+    """The raw ids of a fitted model, and their codes in the estimator at its end.
+
+    Raw ids are arrays as in ``categories_``: numbers as numbers, all others as objects, ``None`` where one is missing.
+    """
 
     def __init__(self, model):
-        model = getattr(model, "best_estimator_", model)
-        steps = model.steps if isinstance(model, Pipeline) else [("", model)]
-        self.estimator = steps[-1][1]
-        if not isinstance(self.estimator, BaseNCF):
-            raise TypeError(
-                "The model must be a fitted estimator of sklearn_ncf, a Pipeline that ends in one, or a fitted search "
-                f"over one of these; got {type(self.estimator).__name__}."
-            )
-        self.steps = [step for _, step in steps[:-1] if step not in (None, "passthrough")]
-        for name, step in steps[:-1]:
-            if step in self.steps and not hasattr(step, "inverse_transform"):
-                raise TypeError(
-                    f"Step {name!r} of the Pipeline, {type(step).__name__}, has no inverse_transform, so that items "
-                    "cannot be named. Use IdEncoder, or leave the step out: the estimator takes raw ids."
-                )
-        check_is_fitted(model)
+        steps, self.estimator, self.target_transformers = unwrap(model)
+        for name, step in steps:
+            _check_step(name, step)
+        self.steps = [step for _, step in steps]
         self.n_columns = self.estimator.n_features_in_
-        first = (self.steps or [self.estimator])[0]
+        first = self._reader(0)
         if first.n_features_in_ != self.n_columns:
             raise ValueError(
                 f"The steps before the estimator turn {first.n_features_in_} columns into {self.n_columns}, so that "
@@ -41,61 +37,43 @@ class RawIds:
         contexts = [f"context_{number}" for number in range(1, self.n_columns - 1)]
         self.names = ["user", "item", *contexts] if self.fit_names is None else list(self.fit_names)
 
-    def raw(self, column, codes):
-        """Raw ids of known codes of a column, missing where a step before the estimator has pooled ids."""
-        if not self.steps:
-            return pd.Series(self.estimator.encoder_.categories_[column][codes])
-        table = np.zeros((len(codes), self.n_columns), dtype=np.int64)
-        table[:, column] = codes
-        table = self.estimator.encoder_.inverse_transform(table)
-        for step in reversed(self.steps):
-            table = step.inverse_transform(np.where(pd.isna(table), MISSING, table))
-        return pd.Series(np.asarray(table)[:, column]).infer_objects()
-
-    def codes(self, columns, *, warns=True):
-        """Codes, in all columns, of a table that has raw ids in some columns and any known id in the others."""
-        n_rows = len(next(iter(columns.values())))
-        frame = pd.DataFrame(
-            {
-                name: columns[j].array if j in columns else self._any_id(j).repeat(n_rows).array
-                for j, name in enumerate(self.names)
-            }
-        )
-        table = frame.to_numpy(dtype=object) if self.fit_names is None else frame
-        codes, unknown = self.encoded(table)
-        self.estimator.encoder_._check_unknown(unknown, warns=warns)
-        return codes
-
-    def _any_id(self, column):
-        """A raw id of a column, missing where there is none."""
-        known = len(self.estimator.encoder_.categories_[column])
-        return self.raw(column, np.zeros(1, dtype=np.intp)) if known else pd.Series([None])
+    def named(self, column, codes):
+        """Raw ids of known codes of a column, and which of the codes have one: the code of pooled ids has none."""
+        return self._decoded(column, self.estimator.encoder_.categories_[column][codes], 0)
 
     def all_named(self, column):
-        """Raw ids and codes of all that `fit` has seen in a column, but for those that a step has pooled."""
+        """Raw ids and codes of all ids that `fit` has seen in a column, but for missing and pooled ones."""
         codes = np.arange(len(self.estimator.encoder_.categories_[column]))
-        raw = self.raw(column, codes)
-        named = raw.notna().to_numpy()
-        return raw[named], codes[named]
+        ids, named = self.named(column, codes)
+        codes = codes[named]
+        if len(codes) and not all(isinstance(step, IdEncoder) for step in self.steps):
+            lost = ids[self._codes({column: ids})[:, column] != codes]
+            if len(lost):
+                names = ", ".join(type(step).__name__ for step in self.steps)
+                raise ValueError(
+                    f"The steps before the estimator, {names}, do not give the ids of column {self.names[column]!r} "
+                    f"back as they went in: for {_shown(lost)}, inverse_transform is not the inverse of transform. Use "
+                    "IdEncoder, or leave the steps out: the estimator takes raw ids."
+                )
+        return ids, codes
 
-    def seen(self, column, ids, name, so_that):
-        """Distinct raw ids and their codes; `ValueError` where one was not seen in `fit`, and what that means."""
-        ids = as_series(ids, name).drop_duplicates()
-        codes = self.codes({column: ids}, warns=False)[:, column]
-        if (codes < 0).any():
-            unknown = ids[codes < 0]
-            shown = ", ".join(map(repr, unknown[:5].tolist())) + (", ..." if len(unknown) > 5 else "")
-            raise ValueError(f"{name} holds {len(unknown)} ids that were not seen in fit, so {so_that}: {shown}.")
+    def known(self, column, ids, name, so_that):
+        """Distinct ids of an argument and their codes; `ValueError` where one has no code of its own."""
+        ids = self._distinct(ids, name, column)
+        codes = self._codes({column: ids})[:, column]
+        nameless = self.mask_pooled(column, codes) < 0
+        if nameless.any():
+            raise ValueError(" ".join(self._reasons(column, ids[nameless], name, so_that)))
         return ids, codes
 
     def items(self, items):
         """Raw ids and codes of the candidates."""
         if items is None:
             return self.all_named(ITEM)
-        candidates = as_series(items, "items").drop_duplicates()
-        if candidates.isna().any():
+        candidates = self._distinct(items, "items", ITEM)
+        if is_missing(candidates).any():
             raise ValueError("items holds missing ids, which cannot be recommended; remove them.")
-        return candidates, self.codes({ITEM: candidates})[:, ITEM]
+        return candidates, self._codes({ITEM: candidates}, warns=True)[:, ITEM]
 
     def queries(self, users):
         """Raw ids by column name, and codes in all columns but the items', of whom to recommend to."""
@@ -105,51 +83,173 @@ class RawIds:
             given, codes = {USER: raw}, codes[:, None]
         else:
             given = self._given(users, columns)
-            codes = self.codes(given)[:, list(given)]
+            codes = self._codes(given, warns=True)[:, list(given)]
         unknown = np.full((len(codes), len(columns) - len(given)), MISSING, dtype=codes.dtype)
         return {self.names[j]: ids for j, ids in given.items()}, np.hstack([codes, unknown])
 
-    def somebody(self, users):
-        """Codes of users, -1 where one stands not for one user but for all that are unknown, missing or infrequent."""
-        somebody = users >= 0
+    def mask_pooled(self, column, codes):
+        """Codes, -1 where one stands not for one id but for all that are unknown, missing or pooled."""
+        of_one = codes >= 0
         if self.steps:
-            somebody[somebody] = self.raw(USER, users[somebody]).notna()
-        return np.where(somebody, users, MISSING)
+            of_one[of_one] = self.named(column, codes[of_one])[1]
+        return np.where(of_one, codes, MISSING)
 
-    def encoded(self, table):
-        """Codes of a table of raw ids in the columns of `fit`, and an `UnknownIds` for each."""
-        for step in self.steps:
-            table = step.transform(table)
-        return self.estimator._codes(table)
+    def encoded(self, table, *, warns=False):
+        """Codes of a table of raw ids in the columns of `fit`, and an `UnknownIds` of each for the estimator."""
+        for level, step in enumerate(self.steps):
+            if isinstance(step, IdEncoder):
+                header, columns = read_table(table, estimator=step)
+                validate_data(step, header, reset=False, skip_check_array=True)
+                table, unknown = step._codes_of(columns)
+                step._check_unknown(unknown, warns=warns)
+                names = getattr(self._reader(level + 1), "feature_names_in_", None)
+                table = table if names is None else pd.DataFrame(table, columns=names)
+            else:
+                table = step.transform(table)
+        codes, unknown = self.estimator._codes(table)
+        self.estimator.encoder_._check_unknown(unknown, warns=warns)
+        return codes, unknown
+
+    def grid_scorer(self, items):
+        """A function from codes of queries, in all columns but the items', to their scores with each of some items."""
+        score = self.estimator._grid_scorer(items)
+        return lambda queries: self._as_predicted(score(queries))
+
+    def scores_of(self, codes):
+        """Scores of rows of codes, as `predict` gives them."""
+        return self._as_predicted(self.estimator._scores_of(codes))
+
+    def _as_predicted(self, scores):
+        """Scores of the estimator in the units that the model predicts in."""
+        shape = scores.shape
+        for transformer in reversed(self.target_transformers):
+            scores = np.asarray(transformer.inverse_transform(scores.reshape(-1, 1)), dtype=np.float32)
+        return scores.reshape(shape)
+
+    def _decoded(self, column, ids, level):
+        """Ids that step `level` knows, from known ones of the estimator, and which of these have one."""
+        named = np.ones(len(ids), dtype=bool)
+        for place in reversed(range(level, len(self.steps))):
+            step = self.steps[place]
+            if isinstance(step, IdEncoder):
+                has_id = ids >= 0
+                ids = step.categories_[column][ids[has_id].astype(np.intp)]
+            elif len(ids):
+                undone = step.inverse_transform(self._table(place + 1, {column: ids}))
+                found = next(islice(read_table(undone, estimator=step)[1], column, None))
+                has_id = found.positions != MISSING
+                ids = found.ids[found.positions[has_id]]
+            else:
+                has_id = []
+            named[named] = has_id
+        return ids, named
+
+    def _table(self, level, columns):
+        """A table for step `level`, the last being the estimator: ids in some columns, any known id in the others."""
+        n_rows = len(next(iter(columns.values())))
+        any_id = np.zeros(n_rows, dtype=np.intp)
+        frame = pd.DataFrame(
+            {
+                j: as_series(columns[j]) if j in columns else take(as_series(self._any_id(j, level)), any_id)
+                for j in range(self.n_columns)
+            }
+        )
+        reader = self._reader(level)
+        names = getattr(reader, "feature_names_in_", None)
+        if names is not None:
+            return frame.set_axis(names, axis=1)
+        alike = len(set(frame.dtypes)) == 1 and isinstance(frame.dtypes[0], np.dtype)
+        return frame.to_numpy(dtype=None if alike else object, copy=True)  # scikit-learn's transformers write to theirs
+
+    def _any_id(self, column, level):
+        """An array of an id that step `level` knows in a column, or of a missing one where there is none."""
+        first = self.estimator.encoder_.categories_[column][:2]  # pooled ids share one code, which has no id
+        ids, _ = self._decoded(column, first, level)
+        return ids[:1] if len(ids) else np.array([np.nan])
+
+    def _reader(self, level):
+        """The first from step `level` on that says which columns it has seen in `fit`."""
+        return next(step for step in [*self.steps, self.estimator][level:] if hasattr(step, "n_features_in_"))
+
+    def _codes(self, columns, *, warns=False):
+        """Codes, in all columns, of ids of some columns."""
+        return self.encoded(self._table(0, columns), warns=warns)[0]
+
+    def _distinct(self, ids, name, column):
+        """Distinct ids of an argument."""
+        has_names = self.fit_names is not None
+        fitted = self._fitted(column)
+        return distinct_ids(plain(ids, name), name, fitted=fitted, columns=self.names, j=column, has_names=has_names)
 
     def _given(self, users, columns):
-        """The columns given, by their numbers: distinct rows of users, or of users with their context."""
-        if np.ndim(users) < 2 and not hasattr(users, "columns"):
-            return {USER: as_series(users, "users").drop_duplicates()}
-        names = [self.names[j] for j in columns]
-        if hasattr(users, "columns"):
-            try:
-                frame = pd.DataFrame({name: as_series(users[name], name).array for name in names})
-            except KeyError as error:
-                raise ValueError(f"users, as a table, must have the columns {names}; {error} is not there.") from error
+        """The columns given, by their numbers: distinct users, or distinct rows of users with their context."""
+        users = plain(users, "users")
+        is_one_column = self.fit_names is None and len(names_of(users) or ()) == 1
+        if is_one_column or not is_table(users, self._fitted(USER)):
+            return {USER: self._distinct(users, "users", USER)}
+        rows = distinct_rows(users, "users", [self.names[j] for j in columns])
+        return dict(zip(columns, rows, strict=True))
+
+    def _fitted(self, column):
+        """What tells one id of a column from a collection of ids."""
+        return FittedIds(lambda: self._types(column), lambda id_: self._include(column, id_))
+
+    def _types(self, column):
+        """The types of the raw ids of a column, where they are objects."""
+        first = (self.steps or [self.estimator.encoder_])[0]
+        if isinstance(first, IdEncoder):
+            vocabulary = first._vocabularies[column]
+            known = [vocabulary.ids, vocabulary.infrequent_ids]
         else:
-            if np.shape(users)[1] != len(names):
-                raise ValueError(f"users, as a table, must have {len(names)} columns; got shape {np.shape(users)}.")
-            rows = [as_series(column, "users").array for column in zip(*users, strict=True)]
-            frame = pd.DataFrame(dict(zip(names, rows, strict=True)))
-        frame = frame.drop_duplicates()
-        return {j: frame[name] for j, name in zip(columns, names, strict=True)}
+            known = [self.all_named(column)[0]]
+        return tuple({type(id_) for ids in known if ids.dtype == object for id_ in ids})
+
+    def _include(self, column, id_):
+        """Whether an id has a code of its own."""
+        codes = self._codes({column: as_objects([id_])})[:, column]
+        return bool(self.mask_pooled(column, codes)[0] >= 0)
+
+    def _reasons(self, column, ids, name, so_that):
+        """Why ids have no code of their own, a sentence for each reason."""
+        missing = is_missing(ids)
+        pooled = ~missing
+        pooled[pooled] = self._are_pooled(column, ids[~missing])
+        unknown = ~missing & ~pooled
+        if unknown.any():
+            yield f"{name} holds {unknown.sum()} ids that were not seen in fit, so {so_that}: {_shown(ids[unknown])}."
+        if pooled.any():
+            yield (
+                f"{name} holds {pooled.sum()} ids that were infrequent in fit and share one embedding, so {so_that}: "
+                f"{_shown(ids[pooled])}. Lower min_frequency and fit again to give them embeddings of their own."
+            )
+        if missing.any():
+            yield f"{name} holds {missing.sum()} ids that were not seen in fit: they are missing; remove them."
+
+    def _are_pooled(self, column, ids):
+        """Which ids without a code of their own were seen in `fit`, as far as its first step remembers."""
+        if not self.steps or not isinstance(self.steps[0], IdEncoder) or not len(ids):
+            return np.zeros(len(ids), dtype=bool)
+        vocabulary = self.steps[0]._vocabularies[column]
+        is_minus_one = np.fromiter((id_ == -1 for id_ in ids), dtype=bool, count=len(ids))
+        return (vocabulary.codes(ids) != MISSING) | (vocabulary.accounts_for(ids) & ~is_minus_one)
 
 
-def as_series(ids, name):
-    """One id, or a column of ids of any type, as a Series."""
-    if isinstance(ids, str | bytes) or not hasattr(ids, "__len__"):
-        ids = [ids]
-    if hasattr(ids, "to_pylist"):
-        ids = ids.to_pylist()
-    if not isinstance(ids, pd.Series | pd.Index | np.ndarray):
-        ids = as_objects(list(ids))
-    series = pd.Series(ids).reset_index(drop=True)
-    if not len(series):
-        raise ValueError(f"{name} is empty; give at least one id.")
-    return series.infer_objects()
+def _check_step(name, step):
+    """Refuse a step that cannot give ids back."""
+    way_out = "Use IdEncoder, or leave the step out: the estimator takes raw ids."
+    if not hasattr(step, "inverse_transform"):
+        raise TypeError(
+            f"Step {name!r} of the Pipeline, {type(step).__name__}, has no inverse_transform, so that items cannot be "
+            f"named. {way_out}"
+        )
+    if isinstance(step, FunctionTransformer) and step.func is not None and step.inverse_func is None:
+        raise TypeError(
+            f"Step {name!r} of the Pipeline, FunctionTransformer, has no inverse_func, so that items cannot be named. "
+            f"Give it one. {way_out}"
+        )
+    check_is_fitted(step)
+
+
+def _shown(ids):
+    """Up to five ids, for a message."""
+    return ", ".join(map(repr, ids[:5].tolist())) + (", ..." if len(ids) > 5 else "")

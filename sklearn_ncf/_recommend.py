@@ -1,6 +1,5 @@
 """recommend and similar_items: ranked raw ids from a fitted estimator or Pipeline."""
 
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -8,8 +7,10 @@ import pandas as pd
 from sklearn.utils._param_validation import Interval, validate_params
 from tqdm.auto import tqdm
 
+from sklearn_ncf._id_columns import as_series, take
 from sklearn_ncf._ranking import SCORES_AT_ONCE, best_columns
 from sklearn_ncf._raw_ids import RawIds
+from sklearn_ncf._warnings import warn_caller
 from sklearn_ncf.nn import ITEM, USER
 
 
@@ -27,24 +28,27 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
     ----------
     model : estimator or Pipeline
         A fitted :class:`NCFRanker` (made for lists) or :class:`NCFRegressor` (items by predicted rating), a Pipeline
-        that ends in one and whose other steps have `inverse_transform` (such as :class:`IdEncoder`), or a fitted search
-        over one of these.
+        that ends in one and whose other steps have `inverse_transform` (such as :class:`IdEncoder`), or a fitted search,
+        `FrozenEstimator` or `TransformedTargetRegressor` of one of these, nested as you like.
 
-    users : array-like of shape (n_users,) or table of shape (n_users, n_features - 1), default=None
-        Raw ids; one alone will do. Users that `fit` has not seen get the items that are liked best in general. ``None``
-        is all users seen in `fit`. With context columns, a table of all columns but the items', in the order of `fit`;
-        where users come alone, their context is taken as unknown. A user's context applies to every candidate alike, so
-        it must not be a property of an item, such as its genre.
+    users : id, collection of ids or table of shape (n_users, n_features - 1), default=None
+        Raw ids, in any form that the notes below list. Users that `fit` has not seen get the items that are liked best
+        in general. ``None`` is all users seen in `fit`, but for missing and infrequent ones. With context columns, a
+        table of all columns but the items', by their names in `fit`, or rows in the order of `fit`; where users come
+        alone, their context is taken as unknown. A user's context applies to every candidate alike, so it must not be
+        a property of an item, such as its genre.
 
     n_items : int, default=10
         Length of a list.
 
-    items : array-like of shape (n_candidates,), default=None
-        Raw ids of the items to choose from, such as those in stock. Items that `fit` has not seen are scored as
-        `predict` scores them. ``None`` is all items seen in `fit`.
+    items : id or collection of ids, default=None
+        Raw ids of the candidates, such as the items in stock, in any form that the notes below list. Items that `fit`
+        has not seen are scored as `predict` scores them. ``None`` is all items seen in `fit`, but for missing and
+        infrequent ones; :class:`~sklearn_ncf.metrics.RankingScorer` ranks the same candidates.
 
     exclude_seen : bool, default=True
-        Whether to leave out what a user has rated in `fit` or `partial_fit`. `X_val` does not count as seen.
+        Whether to leave out what a user has rated in `fit` or `partial_fit`. `X_val` does not count as seen. Infrequent
+        items that an encoder has pooled cannot be told apart, and are not left out.
 
     verbose : int, default=0
         1 shows a progress bar over users.
@@ -55,25 +59,37 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
         Raw ids in the columns of `fit` (``user``, ``item``, ``context_1``, ... where these had no names), then `rank`
         from 1 and `score`, float32, in the units of `predict`. Users come in the order of `users`, each once, with
         their best item first; among equal scores the item that comes first in `items`, or in
-        ``encoder_.categories_[1]``.
+        ``encoder_.categories_[1]``. Ids come out as they went in, value and type: a column has the dtype of numbers,
+        times or strings that holds each id exactly, else object, such as integers with a missing id (``None``).
 
     Raises
     ------
     NotFittedError
         If the model is not fitted.
     TypeError
-        If it is no such model, or a step of a Pipeline has no `inverse_transform`.
+        If it is no such model, a step of a Pipeline has no `inverse_transform`, or `users` or `items` are a mapping,
+        lazy, sparse, or hold something that cannot be hashed.
     ValueError
-        If `n_items` is less than 1, ids are of another type than in `fit`, or an item is missing (``None``, ``NaN``).
+        If `n_items` is less than 1, `users` or `items` are empty or have a wrong shape, ids are of another type than in
+        `fit`, an item is missing (``None``, ``NaN``), or the steps before the estimator do not give ids back.
 
     Warns
     -----
     UserWarning
-        If there are fewer than `n_items` items for some of the users, or most of the ids given are unknown.
+        If there are fewer than `n_items` items for some of the users, most of the ids given are unknown, or `fit` has
+        no user to recommend to.
 
     See Also
     --------
-    similar_items : Items like a given one.
+    similar_items : Items similar to a given one.
+
+    Notes
+    -----
+    A collection of ids is a list, a tuple, an array of one dimension or one column, a Series or an Index (names and
+    index do not matter), a column of polars or pyarrow, a range, an iterator, or the keys or values of a dictionary, in
+    this order; or a set, which is sorted. Of a data frame, the column with the name of `fit` is taken. A string is one
+    id. A tuple is a collection, unless `fit` has seen tuples as ids: then it is one id, and a tuple whose members could
+    all be ids is a collection where it is no known id itself.
 
     Examples
     --------
@@ -89,17 +105,23 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
     ids = RawIds(model)
     queries, codes = ids.queries(users)
     candidates, item_codes = ids.items(items)
-    score = ids.estimator._grid_scorer(item_codes)
+    if not len(codes):
+        warn_caller(
+            "There is no user to recommend to, since all users of fit are missing or infrequent; the result is empty. "
+            "Pass users, or lower min_frequency of the encoder and fit again."
+        )
+    score = ids.grid_scorer(item_codes) if len(codes) and len(item_codes) else None
+    seen_items = ids.mask_pooled(ITEM, item_codes)
 
     def score_unseen(block):
         scores = score(block)
         if exclude_seen:
-            scores[ids.estimator._seen.among(ids.somebody(block[:, USER]), item_codes)] = -np.inf
+            seen_users = ids.mask_pooled(USER, block[:, USER])
+            scores[ids.estimator._seen.among(seen_users, seen_items)] = -np.inf
         return scores
 
     rows, columns, ranks, scores = _lists(score_unseen, codes, len(item_codes), n_items, "users", verbose)
-    queries = {name: raw.take(rows) for name, raw in queries.items()}
-    return _as_frame(queries, ids.names[ITEM], candidates.take(columns), ranks, scores)
+    return _as_frame(queries, rows, ids.names[ITEM], candidates, columns, ranks, scores)
 
 
 @validate_params({"n_items": [Interval(Integral, 1, None, closed="left")]}, prefer_skip_nested_validation=True)
@@ -111,8 +133,8 @@ def similar_items(model, items, n_items=10):
     model : estimator or Pipeline
         As in :func:`recommend`; its network must have a table of embeddings.
 
-    items : array-like of shape (n_queries,)
-        Raw ids of items seen in `fit`; one alone will do.
+    items : id or collection of ids
+        Raw ids of items seen in `fit`, in any form that :func:`recommend` takes.
 
     n_items : int, default=10
         Length of a list.
@@ -129,9 +151,11 @@ def similar_items(model, items, n_items=10):
     NotFittedError
         If the model is not fitted.
     TypeError
-        If it is no such model, or a step of a Pipeline has no `inverse_transform`.
+        If it is no such model, a step of a Pipeline has no `inverse_transform`, or `items` has a form that
+        :func:`recommend` refuses.
     ValueError
-        If `n_items` is less than 1, or an item was not seen in `fit`.
+        If `n_items` is less than 1, or an item was not seen in `fit`, is missing, or is an infrequent one that an
+        encoder has pooled with others.
 
     Warns
     -----
@@ -154,7 +178,7 @@ def similar_items(model, items, n_items=10):
     1  Alien        Bambi     2
     """
     ids = RawIds(model)
-    asked, codes = ids.seen(ITEM, items, "items", "nothing is like them")
+    asked, codes = ids.known(ITEM, items, "items", "no items are similar to them")
     candidates, item_codes = ids.items(None)
     vectors = ids.estimator.item_embeddings_
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=np.finfo(np.float32).tiny)
@@ -167,15 +191,15 @@ def similar_items(model, items, n_items=10):
 
     rows, columns, ranks, scores = _lists(cosines, codes, len(item_codes), n_items, "items")
     item = ids.names[ITEM]
-    return _as_frame({item: asked.take(rows)}, f"similar_{item}", candidates.take(columns), ranks, scores)
+    return _as_frame({item: asked}, rows, f"similar_{item}", candidates, columns, ranks, scores)
 
 
 def _lists(score, queries, n_candidates, n_items, of, verbose=0):
     """Rows, columns, ranks and scores of the best candidates of each query, a block of queries at a time."""
     rows_at_once = max(1, SCORES_AT_ONCE // max(1, n_candidates))
-    lists = []
+    lists = [(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.float32))]
     with tqdm(total=len(queries), unit=f" {of}", desc="recommend", disable=not verbose) as bar:
-        for start in range(0, len(queries), rows_at_once):
+        for start in range(0, len(queries) if n_candidates else 0, rows_at_once):
             scores = score(queries[start : start + rows_at_once])
             rows, columns, ranks = best_columns(scores, n_items)
             lists.append((rows + start, columns, ranks, scores[rows, columns]))
@@ -184,18 +208,17 @@ def _lists(score, queries, n_candidates, n_items, of, verbose=0):
     lengths = np.bincount(rows, minlength=len(queries))
     short = lengths < n_items
     if short.any():
-        warnings.warn(
+        warn_caller(
             f"n_items={n_items}, but for {short.sum()} of {len(queries)} {of} there are fewer items, as few as "
-            f"{lengths.min()}; these get what there is.",
-            UserWarning,
-            stacklevel=4,  # recommend, and its check of parameters
+            f"{lengths.min()}; these get what there is."
         )
     return rows, columns, ranks, scores
 
 
-def _as_frame(queries, item, candidates, ranks, scores):
-    """The lists as a table of raw ids."""
-    named = {**queries, item: candidates, "rank": ranks, "score": scores}
+def _as_frame(queries, rows, item, candidates, columns, ranks, scores):
+    """The lists as a table of raw ids: of queries by row and of candidates by column."""
+    named = {name: take(as_series(ids), rows) for name, ids in queries.items()}
+    named |= {item: take(as_series(candidates), columns), "rank": ranks, "score": scores}
     if len(named) < len(queries) + 3:
         raise ValueError(f"Columns of fit must not be named 'rank' or 'score', and differ; got {[*queries, item]}.")
-    return pd.DataFrame({name: getattr(column, "array", column) for name, column in named.items()})
+    return pd.DataFrame(named)

@@ -16,6 +16,7 @@ import onnxruntime
 import pandas as pd
 import pytest
 import torch
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV
@@ -406,3 +407,9 @@ def test_an_export_does_not_depend_on_what_is_set_for_torch(ratings, tmp_path):
     finally:
         torch.set_default_dtype(dtype)
     assert (tmp_path / "model.onnx").read_bytes() == (tmp_path / "expected.onnx").read_bytes()
+
+
+def test_a_target_transformer_is_refused_with_a_way_out(quick, ratings, tmp_path):
+    model = TransformedTargetRegressor(quick(), func=np.log1p, inverse_func=np.expm1).fit(*ratings)
+    with pytest.raises(TypeError, match="TransformedTargetRegressor cannot be exported, .* export its regressor_"):
+        to_onnx(model, tmp_path / "model.onnx")

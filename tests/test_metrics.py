@@ -10,7 +10,7 @@ from sklearn.metrics import ndcg_score
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from sklearn_ncf import IdEncoder, NCFRanker
+from sklearn_ncf import IdEncoder, NCFRanker, recommend
 from sklearn_ncf.metrics import RankingScorer, hit_rate_at_k, ndcg_at_k, recall_at_k, reciprocal_rank_at_k
 from sklearn_ncf.model_selection import LeaveLastOut
 
@@ -167,6 +167,65 @@ def test_more_negatives_than_there_are_is_a_full_ranking(quick, ratings):
     assert few > many
 
 
+def with_unknown_items(ratings, piped):
+    """A model, and positives of which some have items that are no candidates: unknown, pooled or missing ones."""
+    X, y, X_test, _ = split(ratings)
+    X = pd.concat([X, pd.DataFrame({"user": [5, 6], "item": [-50, -51]})], ignore_index=True).astype(object)
+    y = np.append(y, [3.0, 3.0])
+    model = NCFRanker(embedding_dim=4, max_epochs=2, random_state=0)
+    model = make_pipeline(IdEncoder(min_frequency=2), model) if piped else model
+    model.fit(X[:-2] if not piped else X)
+    odd = [(5, -50), (6, -60), (7, None), (7, -61), (7, -61), (8, -62)]
+    return model, X, pd.concat([X_test, pd.DataFrame(odd, columns=["user", "item"])], ignore_index=True).astype(object)
+
+
+@pytest.mark.filterwarnings("ignore:.*hold ids that were not seen in fit")
+@pytest.mark.parametrize("piped", [False, True])
+@pytest.mark.parametrize("name", ["ndcg", "recall", "hit_rate", "reciprocal_rank"])
+def test_candidates_are_those_of_recommend(ratings, piped, name):
+    model, _, X_test = with_unknown_items(ratings, piped)
+    metric = {"ndcg": ndcg_at_k, "recall": recall_at_k, "hit_rate": hit_rate_at_k}.get(name, reciprocal_rank_at_k)
+    lists = recommend(model, sorted(X_test["user"].unique()), n_items=3)
+    values = []
+    for user, positives in X_test.groupby("user")["item"]:
+        recommended = lists["item"][lists["user"] == user].tolist()
+        positives = set(positives.where(positives.notna(), "missing"))
+        ranked = [*recommended, *(positives - set(recommended))]  # what is not among the three is found later, or never
+        relevance = [item in positives for item in ranked]
+        scores = [*np.arange(3, 0, -1.0), *[-np.inf] * (len(ranked) - 3)]
+        values.append(metric([relevance], [scores], k=3))
+    assert RankingScorer(name, k=3)(model, X_test) == pytest.approx(np.mean(values))
+
+
+@pytest.mark.filterwarnings("ignore:.*hold ids that were not seen in fit")
+@pytest.mark.parametrize("piped", [False, True])
+@pytest.mark.parametrize("n_negatives", [None, 20])
+def test_a_positive_that_is_no_candidate_is_a_miss(ratings, piped, n_negatives):
+    model, _, _ = with_unknown_items(ratings, piped)
+    users = list(range(20, 30))
+    known = recommend(model, users, n_items=1)[["user", "item"]]
+    unknown = pd.DataFrame({"user": users, "item": [-99] * 9 + [None]}).astype(object)
+    scorer = RankingScorer("hit_rate", k=1, n_negatives=n_negatives)
+    assert scorer(model, known) == 1
+    assert scorer(model, unknown) == 0
+    both = RankingScorer("recall", k=1, n_negatives=n_negatives)(model, pd.concat([known.astype(object), unknown]))
+    assert both == 0.5
+    included = RankingScorer("recall", k=50, n_negatives=n_negatives, unknown_items="include")
+    assert included(model, unknown) == pytest.approx(0.9)  # the missing one is never found
+
+
+def test_an_unknown_item_is_ranked_where_it_is_a_candidate(quick, ratings):
+    X, y, *_ = split(ratings)
+    model = quick().fit(X, y)
+    rows = pd.DataFrame({"user": [3], "item": [-9]})
+    scores = model.predict(rows), model.predict(pd.DataFrame({"user": 3, "item": sorted(X["item"].unique())}))
+    seen = set(X["item"][X["user"] == 3])
+    unseen = [item not in seen for item in sorted(X["item"].unique())]
+    rank = 1 + (scores[1][unseen] >= scores[0]).sum()
+    found = RankingScorer("reciprocal_rank", k=100, unknown_items="include")(model, rows)
+    assert found == pytest.approx(1 / rank)
+
+
 def test_searches_and_cross_validation_take_it(ratings):
     X, y = ratings
     pipe = Pipeline([("enc", IdEncoder()), ("ncf", NCFRanker(embedding_dim=4, max_epochs=1, random_state=0))])
@@ -186,6 +245,7 @@ def test_searches_and_cross_validation_take_it(ratings):
         ({"metric": "map"}, "'metric' parameter of RankingScorer"),
         ({"k": 0}, "'k' parameter of RankingScorer"),
         ({"n_negatives": -1}, "'n_negatives' parameter of RankingScorer"),
+        ({"unknown_items": "ignore"}, "'unknown_items' parameter of RankingScorer"),
         ({"relevance_threshold": 4}, "relevance_threshold needs the ratings"),
     ],
 )

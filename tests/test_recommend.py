@@ -342,11 +342,6 @@ class NoInverse(IdEncoder):
     inverse_transform = property(doc="Not there.")
 
 
-def test_an_unfitted_search_is_refused(quick):
-    with pytest.raises(TypeError, match="got GridSearchCV"):
-        recommend(GridSearchCV(quick(), {}), 3)
-
-
 def test_columns_must_not_be_named_as_the_lists_own(quick, ratings):
     X, y = ratings
     model = quick().fit(X.set_axis(["user", "score"], axis=1)[:700], y[:700])

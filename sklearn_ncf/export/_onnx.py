@@ -52,7 +52,7 @@ def to_onnx(model, path):
     FileNotFoundError
         If there is no such folder.
     TypeError
-        If it is no such model.
+        If it is no such model, or predicts through a `TransformedTargetRegressor`.
     ValueError
         If the ids of a column are neither integers nor strings, an encoder has ``handle_unknown="error"``, torch cannot
         export a network of your own, or the model takes more than two gibibytes.
@@ -140,6 +140,11 @@ def _check_packages():
 
 def _check_exportable(ids, output):
     """Refuse what a graph of tables cannot do, or not under the names of `fit`."""
+    if ids.target_transformers:
+        raise TypeError(
+            "TransformedTargetRegressor cannot be exported, since its transformer is not part of the network; export "
+            "its regressor_, and transform what the graph gives."
+        )
     for step in ids.steps:
         if not isinstance(step, IdEncoder):
             raise TypeError(

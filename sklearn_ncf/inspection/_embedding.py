@@ -6,6 +6,8 @@ from sklearn.base import clone
 from sklearn.decomposition import PCA
 from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from sklearn_ncf._columns import MISSING, as_objects
+from sklearn_ncf._id_arguments import PANDAS, read_ids
 from sklearn_ncf._raw_ids import RawIds
 from sklearn_ncf.inspection._free_space import equalize_units, place_labels, place_legend
 from sklearn_ncf.inspection._ids import values_of_ids
@@ -19,6 +21,7 @@ POINTS_OF_ALL, POINT_SIZES = 12_000, (6, 36)  # area of all points together and 
 LEGEND_MARKER = 6  # points, however small those of the map are
 CANDIDATES = 25  # ids that compete for each label
 LONGEST_LABEL = 28  # characters
+NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")  # as pandas calls what objects are
 
 
 class EmbeddingDisplay:
@@ -138,13 +141,14 @@ class EmbeddingDisplay:
         which : {"item", "user"}, default="item"
             Whose vectors to draw.
 
-        ids : array-like of shape (n_ids,), default=None
-            Raw ids seen in `fit` to draw, such as those with many ratings. ``None`` is all of them, in the order of
-            ``encoder_.categories_``.
+        ids : id or collection of ids, default=None
+            Raw ids seen in `fit` to draw, such as those with many ratings, in any form that
+            :func:`~sklearn_ncf.recommend` takes. ``None`` is all of them, in the order of ``encoder_.categories_``.
 
         labels : mapping, Series or array-like of shape (n_ids,), default=None
-            Text for each id: from raw id to text, a Series by its index, or an array in the order of `ids`. Ids that
-            are not in it have no label. ``None`` writes the raw ids.
+            String for each id: from raw id to string, a Series or a DataFrame of one column by its index, or an array,
+            a list or another column in the order of `ids`. Ids that are not in it have no label. ``None`` writes the
+            raw ids.
 
         color : mapping, Series or array-like of shape (n_ids,), default=None
             Number or category of each id, given as `labels` are. Numbers get a colour bar, categories, such as strings
@@ -191,11 +195,16 @@ class EmbeddingDisplay:
         if ids is None:
             ids, codes = raw_ids.all_named(column)
         else:
-            ids, codes = raw_ids.seen(column, ids, "ids", "that they lie nowhere")
+            ids, codes = raw_ids.known(column, ids, "ids", "that they lie nowhere")
+        if not len(ids):
+            raise ValueError(
+                f"There is no {which} to draw, since all of fit are missing or infrequent; lower min_frequency of the "
+                "encoder and fit again."
+            )
         vectors = getattr(raw_ids.estimator, f"{which}_embeddings_")[codes]
         positions, axis_names = _projected(vectors, projection)
         display = cls(
-            ids=ids.to_numpy(),
+            ids=ids,
             positions=positions,
             n_rows=raw_ids.estimator._seen.counts[column][codes + N_SPECIAL],
             labels=None if labels is None else values_of_ids(labels, ids, "labels"),
@@ -245,11 +254,11 @@ class EmbeddingDisplay:
         self.colorbar_ = self.legend_ = None
         size = np.clip(POINTS_OF_ALL / len(self.positions), *POINT_SIZES)
         style = {"s": size, "alpha": 0.8, "linewidths": 0.3, "edgecolors": REST} | (scatter_kw or {})
-        color = None if self.color is None else pd.Series(self.color).infer_objects()
+        color = None if self.color is None else _as_values(self.color)
         if color is None:
             plain = {} if "c" in style else {"color": next(iter(CATEGORY_STYLES))}
             self.scatters_ = [ax.scatter(*self.positions.T, **plain | style)]
-        elif pd.api.types.is_numeric_dtype(color) and not pd.api.types.is_bool_dtype(color):
+        elif _are_numbers(color):
             self._draw_numbers(color.to_numpy(dtype=float, na_value=np.nan), cmap, style)
         else:
             self._draw_categories(color, style)
@@ -275,15 +284,17 @@ class EmbeddingDisplay:
 
     def _draw_categories(self, categories, style):
         """Draw each category in its colour and shape, the most frequent first; the rest below all others."""
-        names = categories.value_counts().index[: len(CATEGORY_STYLES)]
-        looks = list(CATEGORY_STYLES.items())[: len(names)]
-        groups = [(str(name), categories.isin([name]), *look) for name, look in zip(names, looks, strict=True)]
-        rest = ~categories.isin(names)
+        names, positions = read_ids(categories.to_numpy(dtype=object), "color")
+        counts = np.bincount(positions[positions != MISSING], minlength=len(names))
+        frequent = np.argsort(-counts, kind="stable")[: len(CATEGORY_STYLES)]
+        looks = list(CATEGORY_STYLES.items())[: len(frequent)]
+        groups = [(_as_line(names[j]), positions == j, *look) for j, look in zip(frequent, looks, strict=True)]
+        rest = ~np.isin(positions, frequent)
         if rest.any():
-            groups.append((_name_of_rest(categories[rest]), rest, REST, "."))
+            groups.append((_name_of_rest(names, positions[rest]), rest, REST, "."))
         self.scatters_ = [
             self.ax_.scatter(
-                *self.positions[rows.to_numpy()].T,
+                *self.positions[rows].T,
                 **{"color": color, "marker": marker, "zorder": 0.9 if rows is rest else 1} | style,
             )
             for _, rows, color, marker in groups
@@ -349,15 +360,36 @@ def _projected(vectors, projection):
     return positions, [f"component {number} ({share:.0%} of the variance)" for number, share in enumerate(shares, 1)]
 
 
-def _name_of_rest(categories):
-    """How the legend calls the points without a colour of their own."""
-    known = categories.dropna().unique()
+def _as_values(color):
+    """Numbers or categories as a Series of their own dtype, as objects where they have none."""
+    if isinstance(color, pd.Series):
+        return color.reset_index(drop=True)
+    if isinstance(color, PANDAS) or (isinstance(color, np.ndarray) and color.dtype.kind in "iufb"):
+        return pd.Series(color)
+    return pd.Series(as_objects(list(color)), dtype=object)
+
+
+def _are_numbers(color):
+    """Whether all values of a Series, missing ones aside, are numbers and not booleans."""
+    if color.dtype == object:
+        return pd.api.types.infer_dtype(color, skipna=True) in NUMBERS
+    return pd.api.types.is_numeric_dtype(color) and not pd.api.types.is_bool_dtype(color)
+
+
+def _name_of_rest(names, positions):
+    """How the legend calls the points without a colour of their own, by the positions of their names."""
+    known = np.unique(positions[positions != MISSING])
     if not len(known):
         return "missing"
-    return str(known[0]) if len(known) == 1 and categories.notna().all() else "other"
+    return _as_line(names[known[0]]) if len(known) == 1 and (positions != MISSING).all() else "other"
+
+
+def _as_line(label):
+    """A label as one line that fonts can draw: lone surrogates, which file names may hold, become question marks."""
+    return " ".join(str(label).split()).encode(errors="replace").decode()
 
 
 def _shortened(label):
     """A label as one line of readable length."""
-    text = " ".join(str(label).split())
+    text = _as_line(label)
     return text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1].rstrip() + "…"

@@ -1,11 +1,9 @@
 """TrainingHistoryDisplay: how a training went, epoch by epoch."""
 
 import numpy as np
-from sklearn.pipeline import Pipeline
 from sklearn.utils._optional_dependencies import check_matplotlib_support
-from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ncf._base import BaseNCF
+from sklearn_ncf._unwrap import unwrap
 from sklearn_ncf.inspection._free_space import place_legend
 
 # Of matplotlib's style tableau-colorblind10: told apart by everybody, and seen on white and on black.
@@ -120,7 +118,7 @@ class TrainingHistoryDisplay:
             As :meth:`plot`.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        estimator = _estimator_of(model)
+        estimator = unwrap(model).estimator
         display = cls(
             history=estimator.history_,
             best_epoch=estimator.best_epoch_,
@@ -231,19 +229,6 @@ class TrainingHistoryDisplay:
             label=f"best epoch: {self.best_epoch}",
             **style,
         )
-
-
-def _estimator_of(model):
-    """The fitted estimator in a Pipeline or a search, whatever the steps before it do."""
-    model = getattr(model, "best_estimator_", model)
-    estimator = model.steps[-1][1] if isinstance(model, Pipeline) else model
-    if not isinstance(estimator, BaseNCF):
-        raise TypeError(
-            "A model with a training history is a fitted estimator of sklearn_ncf, a Pipeline that ends in one, or a "
-            f"fitted search over one of these; got {type(estimator).__name__}."
-        )
-    check_is_fitted(estimator)
-    return estimator
 
 
 def _panels(ax, heights):

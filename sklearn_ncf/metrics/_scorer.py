@@ -17,9 +17,10 @@ class RankingScorer(BaseEstimator):
     """Score a fitted model by the rank that it gives to held-out positives.
 
     Usable as ``scoring=`` in `cross_validate` and `GridSearchCV`, with :class:`~sklearn_ncf.NCFRanker`,
-    :class:`~sklearn_ncf.NCFRegressor` or a Pipeline that ends in one. Each user of the rows to score is a list: all
-    items known to the model, or, with `n_negatives`, each positive among sampled ones. What the user has had in `fit`
-    is left out of the lists, and of the positives too. Ties count against the model. The score is the mean over users.
+    :class:`~sklearn_ncf.NCFRegressor` or a Pipeline that ends in one. Each user of the rows to score is a list of
+    candidates: those of :func:`~sklearn_ncf.recommend`, which are the items seen in `fit`, or, with `n_negatives`, each
+    positive and sampled ones. Items that the user has interacted with in `fit` are left out of the lists, and of the
+    positives too. Ties count against the model. The score is the mean over users.
 
     Parameters
     ----------
@@ -37,17 +38,24 @@ class RankingScorer(BaseEstimator):
     relevance_threshold : float, default=None
         Only rows with at least this rating are positives. ``None`` is every row, whatever `y`.
 
+    unknown_items : {"exclude", "include"}, default="exclude"
+        Whether items of the rows that `fit` has not seen, or that an encoder with `min_frequency` has pooled, are
+        candidates. ``"exclude"`` does as :func:`~sklearn_ncf.recommend` does: they are none, and a positive with such
+        an item counts as a miss, since no list can hold it. ``"include"`` ranks them with the score that `predict`
+        gives to an unknown item, for models that are asked for such items by ``recommend(items=)``. A missing item is
+        no candidate, and a miss, in either case.
+
     random_state : int, RandomState instance or None, default=0
         Draws the negatives; an int draws the same ones for every model.
 
     See Also
     --------
+    sklearn_ncf.recommend : The lists that are scored here.
     sklearn_ncf.model_selection.LeaveLastOut : Holds out each user's last rows.
 
     Notes
     -----
-    A positive whose item the model does not know is ranked with the score that `predict` gives to an unknown item. A
-    user who has had everything, or whose positives were all seen in `fit`, is not counted.
+    A user who has interacted with every candidate, or whose positives were all seen in `fit`, is not counted.
 
     References
     ----------
@@ -71,14 +79,25 @@ class RankingScorer(BaseEstimator):
         "k": [Interval(Integral, 1, None, closed="left")],
         "n_negatives": [Interval(Integral, 1, None, closed="left"), None],
         "relevance_threshold": [Real, None],
+        "unknown_items": [StrOptions({"exclude", "include"})],
         "random_state": ["random_state"],
     }
 
-    def __init__(self, metric="ndcg", k=10, *, n_negatives=None, relevance_threshold=None, random_state=0):
+    def __init__(
+        self,
+        metric="ndcg",
+        k=10,
+        *,
+        n_negatives=None,
+        relevance_threshold=None,
+        unknown_items="exclude",
+        random_state=0,
+    ):
         self.metric = metric
         self.k = k
         self.n_negatives = n_negatives
         self.relevance_threshold = relevance_threshold
+        self.unknown_items = unknown_items
         self.random_state = random_state
 
     def __call__(self, estimator, X, y=None):
@@ -101,12 +120,17 @@ class RankingScorer(BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter is out of its range, `relevance_threshold` has no `y`, or no positive is left to rank.
+            If a parameter is out of its range, `relevance_threshold` has no `y`, no positive is left to rank, or `fit`
+            has seen no item that can be recommended.
+
+        Warns
+        -----
+        UserWarning
+            If most of the ids are unknown.
         """
         validate_parameter_constraints(self._parameter_constraints, self.get_params(deep=False), type(self).__name__)
         ids = RawIds(estimator)
-        (codes, unknown), distinct = ids.encoded(X), self._distinct_ids(X)
-        ids.estimator.encoder_._check_unknown(unknown, warns=False)
+        (codes, _), distinct = ids.encoded(X, warns=True), self._distinct_ids(X)
         if self.relevance_threshold is not None:
             if y is None:
                 raise ValueError("relevance_threshold needs the ratings y of the rows.")
@@ -115,62 +139,75 @@ class RankingScorer(BaseEstimator):
             codes, distinct = codes[relevant], distinct[relevant]
         if not len(codes):
             raise ValueError("No row is relevant: relevance_threshold is above all ratings.")
+        _, items = ids.items(None)
+        if not len(items):
+            raise ValueError("The model has no item to rank: all items of fit are missing or infrequent.")
+        missed = self._are_missed(items, codes[:, ITEM], distinct[:, ITEM])
         if self.n_negatives is None:
-            values, ranked = self._among_all(ids, codes, distinct)
+            values, ranked = self._among_all(ids, items, codes, distinct, missed)
         else:
-            values, ranked = self._among_sampled(ids, codes)
+            values, ranked = self._among_sampled(ids, items, codes, missed)
         if not ranked.any():
             raise ValueError("No positive is left to rank: all were seen in fit, or their users have had everything.")
         return float(values[ranked].mean())
 
-    def _among_all(self, ids, codes, distinct):
-        """A list of all items for each user, with context if there is any."""
-        _, items = ids.items(None)
+    def _are_missed(self, items, codes, distinct):
+        """Which positives have an item that is no candidate, so that no list can hold it."""
+        return distinct == MISSING if self.unknown_items == "include" else ~np.isin(codes, items)
+
+    def _among_all(self, ids, items, codes, distinct, missed):
+        """A list of all candidates for each user, with context if there is any."""
         # Two unknown users are two lists, and two unknown items two candidates, though they have one code.
         others = [j for j in range(codes.shape[1]) if j != ITEM]
         _, first, owners = np.unique(distinct[:, others], axis=0, return_index=True, return_inverse=True)
-        columns = np.searchsorted(items, codes[:, ITEM]).clip(max=len(items) - 1)
-        unknown = items[columns] != codes[:, ITEM]
-        _, first_of_unknown, number = np.unique(distinct[unknown, ITEM], return_index=True, return_inverse=True)
+        owners = owners.ravel()
+        missed_pairs = np.unique(np.stack([owners[missed], distinct[missed, ITEM]], axis=1), axis=0)
+
+        positives, listed = codes[~missed, ITEM], distinct[~missed, ITEM]
+        columns = np.searchsorted(items, positives).clip(max=len(items) - 1)
+        unknown = items[columns] != positives
+        _, first_of_unknown, number = np.unique(listed[unknown], return_index=True, return_inverse=True)
         columns[unknown] = len(items) + number.ravel()
-        candidates = np.append(items, codes[unknown, ITEM][first_of_unknown])
-        estimator, seen = ids.estimator, ids.estimator._seen
+        candidates = np.append(items, positives[unknown][first_of_unknown])
+        seen, seen_items = ids.estimator._seen, ids.mask_pooled(ITEM, candidates)
         return values_of_queries(
             METRICS[self.metric],
             self.k,
-            scorer=estimator._grid_scorer(candidates),
+            scorer=ids.grid_scorer(candidates),
             n_candidates=len(candidates),
             queries=codes[first][:, others],
-            owners=owners.ravel(),
+            owners=owners[~missed],
             columns=columns,
-            seen=lambda block: seen.among(ids.somebody(block[:, USER]), candidates),
+            seen=lambda block: seen.among(ids.mask_pooled(USER, block[:, USER]), seen_items),
+            n_missed=np.bincount(missed_pairs[:, 0], minlength=len(first)),
         )
 
-    def _among_sampled(self, ids, codes):
+    def _among_sampled(self, ids, items, codes, missed):
         """A list of sampled items for each positive."""
         estimator, rng = ids.estimator, check_random_state(self.random_state)
-        _, items = ids.items(None)
         users, owners = np.unique(codes[:, USER], return_inverse=True)
         by_user = np.argsort(owners.ravel(), kind="stable")
         rows_of_users = np.split(by_user, np.cumsum(np.bincount(owners.ravel()))[:-1])
-        of_users, seen_items = estimator._seen.items_of(ids.somebody(users))
+        of_users, seen_items = estimator._seen.items_of(ids.mask_pooled(USER, users))
         order = np.argsort(of_users, kind="stable")
         had_by_users = np.split(seen_items[order], np.cumsum(np.bincount(of_users, minlength=len(users)))[:-1])
 
+        own_codes = ids.mask_pooled(ITEM, codes[:, ITEM])
         lists = np.full((len(codes), 1 + self.n_negatives), MISSING)
         listed = np.zeros(lists.shape, dtype=bool)
         for rows, had in zip(rows_of_users, had_by_users, strict=True):
             choice = np.setdiff1d(items, np.concatenate([had, codes[rows, ITEM]]))
-            for row in rows[~np.isin(codes[rows, ITEM], had)]:
+            seen = (own_codes[rows] >= 0) & np.isin(own_codes[rows], had)
+            for row in rows[~seen & ~missed[rows]]:
                 drawn = np.append(codes[row, ITEM], rng.permutation(choice)[: self.n_negatives])
                 lists[row, : len(drawn)], listed[row, : len(drawn)] = drawn, True
         pairs = np.repeat(codes, lists.shape[1], axis=0)
         pairs[:, ITEM] = lists.ravel()
-        scores = estimator._scores_of(pairs).reshape(lists.shape)
+        scores = ids.scores_of(pairs).reshape(lists.shape)
         scores[~listed] = -np.inf
         relevance = np.zeros(lists.shape)
         relevance[:, 0] = 1
-        return METRICS[self.metric](relevance, scores, self.k), listed[:, 1:].any(axis=1)
+        return METRICS[self.metric](relevance, scores, self.k), listed[:, 1:].any(axis=1) | missed
 
     def _distinct_ids(self, X):
         """The ids of a table as numbers that tell apart also those that the model does not know."""
