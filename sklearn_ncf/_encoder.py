@@ -1,12 +1,12 @@
 """IdEncoder: raw ids of users, items and contexts to contiguous integer codes, and back."""
 
 import warnings
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
+from sklearn.utils._param_validation import Interval, InvalidParameterError, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ncf._columns import MISSING, as_table_name, chunks_of, kinds_of, read_table
@@ -85,7 +85,7 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         "min_frequency": [
             None,
             Interval(Integral, 1, None, closed="left"),
-            Interval(Real, 0, 1, closed="neither"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
         ],
         "handle_unknown": [StrOptions({"encode", "error"})],
         "dtype": "no_validation",  # validated with its capacity, once the number of ids is known
@@ -272,8 +272,9 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return 1
         if isinstance(self.min_frequency, Integral):
             return int(self.min_frequency)
-        count = int(self.min_frequency * n_rows)
-        return count if count / n_rows >= self.min_frequency else count + 1  # 0.07 * 100 is more than 7
+        share = float(self.min_frequency)
+        count = int(share * n_rows)
+        return count if count / n_rows >= share else count + 1  # 0.07 * 100 is more than 7
 
     def _encode(self, columns):
         """Codes of columns, as the public methods give them; they warn where most of a column is unknown."""

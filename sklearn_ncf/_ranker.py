@@ -332,7 +332,7 @@ class NCFRanker(BaseNCF):
 
     def _sampler(self, seen, device, further_pairs=None):
         shares = self.loss in ("squared_error", "softmax")
-        n_negatives = self.n_negatives
+        n_negatives = self._params.n_negatives
         if n_negatives == "auto":
             n_negatives = AUTO_NEGATIVES.get(self.architecture, LAYERED_NEGATIVES) if shares else FEW_NEGATIVES
         items = np.flatnonzero(seen.counts[ITEM][N_SPECIAL:])

@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _check_sample_weight, assert_all_finite
 
 from sklearn_ncf._large import parts_of
+from sklearn_ncf._numbers import as_python
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -28,7 +29,7 @@ def check_ratings(X, y, *, estimator, name="y"):
 
 def check_range(rating_range, *, estimator):
     """A given `rating_range` as a pair of floats."""
-    bounds = tuple(rating_range)
+    bounds = as_python(tuple(rating_range))
     numbers = len(bounds) == 2 and all(isinstance(bound, Real) and abs(bound) < LARGEST for bound in bounds)
     if not numbers or bounds[0] >= bounds[1]:
         raise InvalidParameterError(

@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn.utils._param_validation import Interval, validate_params
 from tqdm.auto import tqdm
 
+from sklearn_ncf._numbers import as_python
 from sklearn_ncf._ranking import SCORES_AT_ONCE, best_columns
 from sklearn_ncf._raw_ids import RawIds
 from sklearn_ncf.nn import ITEM, USER
@@ -84,6 +85,7 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
     0  ann   Dune     1
     1  bob  Bambi     1
     """
+    n_items, verbose = as_python(n_items), as_python(verbose)
     ids = RawIds(model)
     queries, codes = ids.queries(users)
     candidates, item_codes = ids.items(items)
@@ -151,6 +153,7 @@ def similar_items(model, items, n_items=10):
     0  Alien         Dune     1
     1  Alien        Bambi     2
     """
+    n_items = as_python(n_items)
     ids = RawIds(model)
     asked, codes = ids.seen(ITEM, items, "items", "nothing is like them")
     candidates, item_codes = ids.items(None)

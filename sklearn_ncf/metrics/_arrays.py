@@ -133,4 +133,4 @@ def _mean(metric, y_true, y_score, k, sample_weight):
         raise ValueError("y_true holds negative relevance; 0 is none, and more is better.")
     if sample_weight is not None:
         check_consistent_length(relevance, sample_weight)
-    return float(np.average(metric(relevance, scores, k), weights=sample_weight))
+    return float(np.average(metric(relevance, scores, int(k)), weights=sample_weight))

@@ -70,7 +70,7 @@ class RankingScorer(BaseEstimator):
         "metric": [StrOptions(set(METRICS))],
         "k": [Interval(Integral, 1, None, closed="left")],
         "n_negatives": [Interval(Integral, 1, None, closed="left"), None],
-        "relevance_threshold": [Real, None],
+        "relevance_threshold": [Interval(Real, None, None, closed="both"), None],
         "random_state": ["random_state"],
     }
 
@@ -110,7 +110,7 @@ class RankingScorer(BaseEstimator):
             if y is None:
                 raise ValueError("relevance_threshold needs the ratings y of the rows.")
             check_consistent_length(X, y)
-            relevant = column_or_1d(y) >= self.relevance_threshold
+            relevant = column_or_1d(y) >= float(self.relevance_threshold)
             codes, distinct = codes[relevant], distinct[relevant]
         if not len(codes):
             raise ValueError("No row is relevant: relevance_threshold is above all ratings.")
@@ -136,7 +136,7 @@ class RankingScorer(BaseEstimator):
         estimator, seen = ids.estimator, ids.estimator._seen
         return values_of_queries(
             METRICS[self.metric],
-            self.k,
+            int(self.k),
             scorer=estimator._grid_scorer(candidates),
             n_candidates=len(candidates),
             queries=codes[first][:, others],
@@ -156,12 +156,13 @@ class RankingScorer(BaseEstimator):
         order = np.argsort(of_users, kind="stable")
         had_by_users = np.split(seen_items[order], np.cumsum(np.bincount(of_users, minlength=len(users)))[:-1])
 
-        lists = np.full((len(codes), 1 + self.n_negatives), MISSING)
+        n_negatives = int(self.n_negatives)
+        lists = np.full((len(codes), 1 + n_negatives), MISSING)
         listed = np.zeros(lists.shape, dtype=bool)
         for rows, had in zip(rows_of_users, had_by_users, strict=True):
             choice = np.setdiff1d(items, np.concatenate([had, codes[rows, ITEM]]))
             for row in rows[~np.isin(codes[rows, ITEM], had)]:
-                drawn = np.append(codes[row, ITEM], rng.permutation(choice)[: self.n_negatives])
+                drawn = np.append(codes[row, ITEM], rng.permutation(choice)[:n_negatives])
                 lists[row, : len(drawn)], listed[row, : len(drawn)] = drawn, True
         pairs = np.repeat(codes, lists.shape[1], axis=0)
         pairs[:, ITEM] = lists.ravel()
@@ -169,7 +170,7 @@ class RankingScorer(BaseEstimator):
         scores[~listed] = -np.inf
         relevance = np.zeros(lists.shape)
         relevance[:, 0] = 1
-        return METRICS[self.metric](relevance, scores, self.k), listed[:, 1:].any(axis=1)
+        return METRICS[self.metric](relevance, scores, int(self.k)), listed[:, 1:].any(axis=1)
 
     def _distinct_ids(self, X):
         """The ids of a table as numbers that tell apart also those that the model does not know."""
