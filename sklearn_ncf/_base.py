@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ncf._checkpointing import checkpoints_of
 from sklearn_ncf._columns import chunks_of, read_table, take_rows
+from sklearn_ncf._containers import as_local
 from sklearn_ncf._encoder import IdEncoder
 from sklearn_ncf._growth import carry_over, grow, n_ids_of
 from sklearn_ncf._large import is_mapped, let_go, new_array
@@ -275,7 +276,7 @@ class BaseNCF(BaseEstimator):
     def _scores(self, X):
         """The scores of a table's rows."""
         check_is_fitted(self)
-        scores, n_unknown = [], 0
+        X, scores, n_unknown = as_local(X, "X"), [], 0
         for part in chunks_of(X):
             codes, n_unknown_here = self._codes(part)
             n_unknown += n_unknown_here

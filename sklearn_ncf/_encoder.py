@@ -10,6 +10,7 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError, Rea
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ncf._columns import MISSING, as_table_name, chunks_of, kinds_of, read_table
+from sklearn_ncf._containers import as_numbers
 from sklearn_ncf._large import let_go
 from sklearn_ncf._stamp import stamped, unstamped
 from sklearn_ncf._vocabulary import Vocabulary
@@ -217,7 +218,9 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If `X` has another number of columns, or holds something that is no code.
         """
         check_is_fitted(self)
-        codes = check_array(X, ensure_min_samples=0, ensure_min_features=0, estimator=self)
+        codes = check_array(
+            as_numbers(X, "X"), ensure_min_samples=0, ensure_min_features=0, estimator=self, input_name="X"
+        )
         if codes.shape[1] != self.n_features_in_:
             raise ValueError(f"X must hold codes in shape (n_samples, {self.n_features_in_}); got shape {codes.shape}.")
         columns = [self._decoded(j, codes[:, j]) for j in range(self.n_features_in_)]

@@ -12,11 +12,11 @@ ROOT = Path(sklearn_ncf.__file__).parent
 # What each file or package of ours may import from the others. What is not listed may import nothing of ours.
 MAY_IMPORT = {
     "__init__": {"_encoder", "_ranker", "_recommend", "_regressor", "_version"},
-    "_columns": {"_large"},
+    "_columns": {"_containers", "_large"},
     "_vocabulary": {"_columns"},
     "_stamp": {"_version"},
-    "_encoder": {"_columns", "_large", "_stamp", "_vocabulary"},
-    "_ratings": {"_large", "_numbers"},
+    "_encoder": {"_containers", "_columns", "_large", "_stamp", "_vocabulary"},
+    "_ratings": {"_containers", "_large", "_numbers"},
     "_seen": {"_large", "nn"},
     "_state": {"_random", "nn", "training"},
     "_rows": {"_columns", "_large", "nn"},
@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "_growth": {"_random", "nn", "training"},
     "_parameters": {"_numbers", "nn", "training"},
     "_base": {
+        "_containers",
         "_checkpointing",
         "_columns",
         "_encoder",
@@ -42,9 +43,9 @@ MAY_IMPORT = {
     "_recommend": {"_numbers", "_ranking", "_raw_ids", "nn"},
     "export": {"_files", "_encoder", "_raw_ids", "_regressor", "_version", "nn"},
     "inspection": {"_base", "_raw_ids", "nn"},
-    "metrics": {"_columns", "_ranking", "_raw_ids", "nn"},
-    "model_selection": {"_columns", "_numbers"},
-    "_ranker": {"_base", "_ranking", "_ratings", "nn", "training"},
+    "metrics": {"_columns", "_containers", "_ranking", "_ratings", "_raw_ids", "nn"},
+    "model_selection": {"_containers", "_columns", "_numbers"},
+    "_ranker": {"_containers", "_base", "_ranking", "_ratings", "nn", "training"},
     "_regressor": {"_base", "_ratings", "training"},
     "training": {"_files", "_large", "_random", "nn"},
 }

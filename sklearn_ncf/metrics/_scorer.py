@@ -8,6 +8,7 @@ from sklearn.utils import check_consistent_length, check_random_state, column_or
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 
 from sklearn_ncf._columns import MISSING, read_table
+from sklearn_ncf._containers import as_local, as_numbers
 from sklearn_ncf._ranking import METRICS, values_of_queries
 from sklearn_ncf._raw_ids import RawIds
 from sklearn_ncf.nn import ITEM, USER
@@ -104,13 +105,14 @@ class RankingScorer(BaseEstimator):
             If a parameter is out of its range, `relevance_threshold` has no `y`, or no positive is left to rank.
         """
         validate_parameter_constraints(self._parameter_constraints, self.get_params(deep=False), type(self).__name__)
-        ids = RawIds(estimator)
+        ids, X = RawIds(estimator), as_local(X, "X")
         (codes, _), distinct = ids.encoded(X), self._distinct_ids(X)
         if self.relevance_threshold is not None:
             if y is None:
                 raise ValueError("relevance_threshold needs the ratings y of the rows.")
-            check_consistent_length(X, y)
-            relevant = column_or_1d(y) >= float(self.relevance_threshold)
+            y = column_or_1d(as_numbers(y, "y"))
+            check_consistent_length(codes, y)
+            relevant = y >= float(self.relevance_threshold)
             codes, distinct = codes[relevant], distinct[relevant]
         if not len(codes):
             raise ValueError("No row is relevant: relevance_threshold is above all ratings.")

@@ -7,6 +7,7 @@ from sklearn.model_selection import BaseCrossValidator
 from sklearn.utils.validation import _num_samples
 
 from sklearn_ncf._columns import as_objects, as_table_name, kinds_of, read_table
+from sklearn_ncf._containers import as_local
 from sklearn_ncf._numbers import as_python
 
 
@@ -111,7 +112,9 @@ class LeaveLastOut(BaseCrossValidator):
 
     def _users(self, X, groups):
         """Where the users were read from, in words, and their column."""
+        X = as_local(X, "X")
         if groups is not None:
+            groups = as_local(groups, "groups")
             n_groups, n_rows = _num_samples(groups), _num_samples(X)
             if n_groups != n_rows:
                 raise ValueError(f"groups must hold a user for each of the {n_rows} rows of X; it holds {n_groups}.")
