@@ -11,10 +11,11 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ncf._checkpointing import checkpoints_of
 from sklearn_ncf._columns import chunks_of, read_table, take_rows
+from sklearn_ncf._containers import as_local
 from sklearn_ncf._encoder import IdEncoder
 from sklearn_ncf._growth import carry_over, grow, n_ids_of
 from sklearn_ncf._large import is_mapped, let_go, new_array
-from sklearn_ncf._parameters import SHARED_CONSTRAINTS, check_joint_parameters, module_class
+from sklearn_ncf._parameters import SHARED_CONSTRAINTS, check_joint_parameters, module_class, python_parameters
 from sklearn_ncf._random import seeded_generators
 from sklearn_ncf._rows import codes_of, learn_rows
 from sklearn_ncf._seen import Seen
@@ -58,6 +59,11 @@ class BaseNCF(BaseEstimator):
 
     _parameter_constraints = SHARED_CONSTRAINTS
     _ranks = False  # whether the loss is one of lists, not of ratings
+
+    @property
+    def _params(self):
+        """The parameters with Python's own numbers, which training is given."""
+        return python_parameters(self)
 
     @property
     def user_embeddings_(self):
@@ -106,7 +112,7 @@ class BaseNCF(BaseEstimator):
                 max_epochs=max_epochs,
                 schedule=schedule,
                 learning_rate=learning_rate,
-                weight_decay=self.weight_decay,
+                weight_decay=self._params.weight_decay,
                 n_ratings=encoder._n_rows_seen,
                 has_validation=bool(held_out),
                 validation_score=self._validation_score(seen, parts[1][0]) if held_out else None,
@@ -131,16 +137,17 @@ class BaseNCF(BaseEstimator):
 
     def _first_fit(self, X, y, sample_weight, validation):
         """Train as the parameters say, from scratch or, with `warm_start`, from the last fit."""
+        params = self._params
         return self._fit(
             X,
             y,
             sample_weight,
             validation,
-            goes_on=self.warm_start and hasattr(self, "net_"),
-            holds_out=self.early_stopping,
-            max_epochs=self.max_epochs,
-            schedule=self.learning_rate_schedule,
-            learning_rate=self.learning_rate,
+            goes_on=params.warm_start and hasattr(self, "net_"),
+            holds_out=params.early_stopping,
+            max_epochs=params.max_epochs,
+            schedule=params.learning_rate_schedule,
+            learning_rate=params.learning_rate,
         )
 
     def _partial_fit(self, X, y, sample_weight):
@@ -156,7 +163,7 @@ class BaseNCF(BaseEstimator):
             holds_out=False,
             max_epochs=1,
             schedule="constant",
-            learning_rate=self.learning_rate * PARTIAL_FIT_RATE,
+            learning_rate=self._params.learning_rate * PARTIAL_FIT_RATE,
         )
 
     def _with_candidates(self, ids, seen):
@@ -201,13 +208,20 @@ class BaseNCF(BaseEstimator):
         grows=False,
     ):
         """A net to train on `n_rows` rows, with all that the parameters ask for."""
-        optimizer = self._optimizer(len(n_ids), grows=grows)
-        if isinstance(self.architecture, str):
-            width = self.embedding_dim * (2 if self.architecture == "neumf" else 1)
-            has_moments, use_history = optimizer != "als", self.use_history
-            check_memory(sum(n_ids), width, has_moments=has_moments, use_history=use_history, device=device)
+        params, optimizer = self._params, self._optimizer(len(n_ids), grows=grows)
+        if isinstance(params.architecture, str):
+            width = params.embedding_dim * (2 if params.architecture == "neumf" else 1)
+            has_layers = params.architecture != "gmf"
+            check_memory(
+                sum(n_ids),
+                width,
+                layer_sizes=[len(n_ids) * params.embedding_dim, *params.hidden_layer_sizes] if has_layers else (),
+                has_moments=optimizer != "als",
+                use_history=params.use_history,
+                device=device,
+            )
         batch_size = in_whole_shares(batch_size)
-        verbose = self.verbose if is_first_process() else 0
+        verbose = params.verbose if is_first_process() else 0
         callbacks = build_callbacks(
             user_callbacks=self.callbacks,
             optimizer=optimizer,
@@ -215,7 +229,7 @@ class BaseNCF(BaseEstimator):
             learning_rate=learning_rate,
             n_batches=-(-n_rows // batch_size),
             max_epochs=max_epochs,
-            patience=self.patience if self.early_stopping else None,
+            patience=params.patience if params.early_stopping else None,
             has_validation=has_validation,
             validation_score=validation_score,
             checkpoints=checkpoints,
@@ -223,7 +237,7 @@ class BaseNCF(BaseEstimator):
         )
         return build_net(
             *self._module_and_params(n_ids, output),
-            loss=self.loss,
+            loss=params.loss,
             loss_scale=output["output_scale"],
             ranks=self._ranks,
             optimizer=optimizer,
@@ -264,7 +278,7 @@ class BaseNCF(BaseEstimator):
     def _scores(self, X):
         """The scores of a table's rows."""
         check_is_fitted(self)
-        scores, unknown = [], []
+        X, scores, unknown = as_local(X, "X"), [], []
         for part in chunks_of(X):
             codes, *of_part = self._codes(part)
             unknown += of_part
@@ -323,28 +337,29 @@ class BaseNCF(BaseEstimator):
                 f"early_stopping=True needs rows to hold out, but there are n_samples={n_rows}; pass X_val and y_val "
                 "or use early_stopping=False."
             )
-        rows = train_test_split(np.arange(n_rows), test_size=self.validation_fraction, random_state=seed)
+        rows = train_test_split(np.arange(n_rows), test_size=self._params.validation_fraction, random_state=seed)
         return [[None if array is None else array[part_rows] for array in part] for part_rows in rows]
 
     def _batch_size(self, n_rows):
         if self.batch_size != "auto":
-            return self.batch_size
+            return self._params.batch_size
         smallest, largest = AUTO_BATCH_SIZE
         return min(max(n_rows // AUTO_BATCHES, smallest), largest)
 
     def _module_and_params(self, n_ids, output):
-        params = {
+        params = self._params
+        of_module = {
             "n_ids": n_ids,
-            "embedding_dim": self.embedding_dim,
-            "hidden_layer_sizes": tuple(int(size) for size in self.hidden_layer_sizes),
-            "dropout": self.dropout,
-            "embedding_dropout": self.embedding_dropout,
-            "use_bias": self.use_bias,
+            "embedding_dim": params.embedding_dim,
+            "hidden_layer_sizes": tuple(int(size) for size in params.hidden_layer_sizes),
+            "dropout": params.dropout,
+            "embedding_dropout": params.embedding_dropout,
+            "use_bias": params.use_bias,
             **output,
         }
-        if isinstance(self.architecture, str):
-            params |= {"architecture": self.architecture, "use_history": self.use_history}
-        return module_class(self), params
+        if isinstance(params.architecture, str):
+            of_module |= {"architecture": params.architecture, "use_history": params.use_history}
+        return module_class(self), of_module
 
     @default_settings()
     def _embeddings_of(self, column):

@@ -5,6 +5,7 @@ from types import FunctionType, MethodType
 
 import joblib
 
+from sklearn_ncf._numbers import as_python
 from sklearn_ncf._state import state_of
 from sklearn_ncf._version import __version__
 from sklearn_ncf.training import (
@@ -22,7 +23,7 @@ NOT_OF_TRAINING = {"checkpoint_dir", "keep_checkpoints", "device", "verbose"}  #
 @contextmanager
 def checkpoints_of(estimator, encoder, parts, device, *, goes_on):
     """The checkpoints of a fit to encoded parts; those of one in several processes are the first one's."""
-    params = {name: value for name, value in estimator.get_params(deep=False).items() if name not in NOT_OF_TRAINING}
+    params = {name: value for name, value in vars(estimator._params).items() if name not in NOT_OF_TRAINING}
     plain = {name: value for name, value in params.items() if isinstance(value, bool | int | float | str | tuple)}
     refuse_differences(lambda: joblib.hash((plain, encoder.categories_, parts)))
     if estimator.checkpoint_dir is None:
@@ -67,4 +68,4 @@ def _described(value):
         return _described(type(value)), _described(value.get_params(deep=False))
     if hasattr(value, "__dict__") or isinstance(value, MethodType):
         return _described(value.__reduce_ex__(4))
-    return value
+    return as_python(value)

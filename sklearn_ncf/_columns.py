@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import _safe_indexing, check_array
 
+from sklearn_ncf._containers import as_local
 from sklearn_ncf._large import parts_of
 
 MISSING = -1  # the position of a missing id, and the code of an unknown one
@@ -36,6 +37,7 @@ def read_table(X, *, estimator, min_columns=1):
     Returns the header, an object with the column names (if there are any) and the shape of `X` as scikit-learn's
     `validate_data` reads them, and an iterator over the columns, each a `Column`.
     """
+    X = as_local(X, "X")
     if isinstance(X, np.ma.MaskedArray):
         X = np.where(np.ma.getmaskarray(X), None, X.data)
     frame = _as_frame(X)

@@ -1,14 +1,15 @@
 """IdEncoder: raw ids of users, items and contexts to contiguous integer codes, and back."""
 
-from numbers import Integral, Real
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
+from sklearn.utils._param_validation import Interval, InvalidParameterError, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ncf._columns import MISSING, as_table_name, chunks_of, read_table
+from sklearn_ncf._containers import as_numbers
 from sklearn_ncf._large import let_go
 from sklearn_ncf._stamp import stamped, unstamped
 from sklearn_ncf._unknown_ids import UnknownIds
@@ -85,7 +86,7 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         "min_frequency": [
             None,
             Interval(Integral, 1, None, closed="left"),
-            Interval(Real, 0, 1, closed="neither"),
+            Interval(RealNotInt, 0, 1, closed="neither"),
         ],
         "handle_unknown": [StrOptions({"encode", "error"})],
         "dtype": "no_validation",  # validated with its capacity, once the number of ids is known
@@ -217,7 +218,9 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If `X` has another number of columns, or holds something that is no code.
         """
         check_is_fitted(self)
-        codes = check_array(X, ensure_min_samples=0, ensure_min_features=0, estimator=self)
+        codes = check_array(
+            as_numbers(X, "X"), ensure_min_samples=0, ensure_min_features=0, estimator=self, input_name="X"
+        )
         if codes.shape[1] != self.n_features_in_:
             raise ValueError(f"X must hold codes in shape (n_samples, {self.n_features_in_}); got shape {codes.shape}.")
         columns = [self._decoded(j, codes[:, j]) for j in range(self.n_features_in_)]
@@ -272,8 +275,9 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return 1
         if isinstance(self.min_frequency, Integral):
             return int(self.min_frequency)
-        count = int(self.min_frequency * n_rows)
-        return count if count / n_rows >= self.min_frequency else count + 1  # 0.07 * 100 is more than 7
+        share = float(self.min_frequency)
+        count = int(share * n_rows)
+        return count if count / n_rows >= share else count + 1  # 0.07 * 100 is more than 7
 
     def _encode(self, columns):
         """Codes of columns, as the public methods give them."""

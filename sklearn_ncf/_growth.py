@@ -35,7 +35,7 @@ def grow(estimator, X, y, sample_weight):
     with seeded_generators(estimator.random_state, device, seed=agreed_seed(estimator.random_state)):
         whole = build_net(
             *estimator._module_and_params(n_ids_of(encoder), output),
-            loss=estimator.loss,
+            loss=estimator._params.loss,
             loss_scale=output["output_scale"],
             ranks=estimator._ranks,
             device=device,
@@ -47,9 +47,9 @@ def grow(estimator, X, y, sample_weight):
             output,
             batch_size=batch_size,
             n_rows=len(codes),
-            max_epochs=estimator.max_epochs,
+            max_epochs=estimator._params.max_epochs,
             schedule=estimator.learning_rate_schedule,
-            learning_rate=estimator.learning_rate,
+            learning_rate=estimator._params.learning_rate,
             weight_decay=None,
             device=device,
             grows=True,

@@ -2,10 +2,12 @@
 
 from inspect import signature
 from numbers import Integral, Real
+from types import SimpleNamespace
 
 import torch
 from sklearn.utils._param_validation import HasMethods, Interval, InvalidParameterError, StrOptions
 
+from sklearn_ncf._numbers import as_python
 from sklearn_ncf.nn import ARCHITECTURES, EmbeddingNN
 from sklearn_ncf.training import OPTIMIZERS, SCHEDULES, is_callback, optimizer_class
 
@@ -34,6 +36,16 @@ SHARED_CONSTRAINTS = {
     "random_state": ["random_state"],
     "verbose": ["verbose"],
 }
+
+
+def python_parameters(estimator):
+    """The parameters of an estimator, each an attribute of what is returned, with Python's own numbers."""
+    values = SimpleNamespace()
+    for name, value in estimator.get_params(deep=False).items():
+        constraints = estimator._parameter_constraints[name]
+        is_number = any(isinstance(constraint, Interval) for constraint in constraints)
+        setattr(values, name, int(value) if is_number and isinstance(value, bool) else as_python(value))
+    return values
 
 
 def module_class(estimator):

@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError, Str
 from sklearn.utils.validation import _num_samples
 
 from sklearn_ncf._base import BaseNCF
+from sklearn_ncf._containers import as_local
 from sklearn_ncf._ranking import METRICS, values_of_queries
 from sklearn_ncf._ratings import check_weight
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
@@ -256,8 +257,8 @@ class NCFRanker(BaseNCF):
         FloatingPointError
             If the loss becomes infinite or ``NaN``.
         """
-        y = _ones(X)
-        validation = None if X_val is None else (X_val, _ones(X_val))
+        X, y = _with_ones(X, "X")
+        validation = None if X_val is None else _with_ones(X_val, "X_val")
         return self._first_fit(X, y, check_weight(sample_weight, y), validation)
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -283,7 +284,7 @@ class NCFRanker(BaseNCF):
         """
         if not hasattr(self, "net_"):
             return self.fit(X, y, sample_weight)
-        y = _ones(X)
+        X, y = _with_ones(X, "X")
         return self._partial_fit(X, y, check_weight(sample_weight, y))
 
     def predict(self, X):
@@ -332,7 +333,7 @@ class NCFRanker(BaseNCF):
 
     def _sampler(self, seen, device, further_pairs=None):
         shares = self.loss in ("squared_error", "softmax")
-        n_negatives = self.n_negatives
+        n_negatives = self._params.n_negatives
         if n_negatives == "auto":
             n_negatives = AUTO_NEGATIVES.get(self.architecture, LAYERED_NEGATIVES) if shares else FEW_NEGATIVES
         items = np.flatnonzero(seen.counts[ITEM][N_SPECIAL:])
@@ -370,6 +371,7 @@ class NCFRanker(BaseNCF):
         return [np.append(column, others) if j == ITEM else column for j, column in enumerate(ids)]
 
 
-def _ones(X):
-    """A target for each row."""
-    return np.ones(_num_samples(X))
+def _with_ones(X, name):
+    """A table and a target for each of its rows."""
+    X = as_local(X, name)
+    return X, np.ones(_num_samples(X))

@@ -1,34 +1,37 @@
 """Checks of what comes beside a table of ids: ratings, their range, and weights."""
 
-from numbers import Real
+from numbers import Number, Real
 
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import _check_sample_weight, assert_all_finite
 
+from sklearn_ncf._containers import as_local, as_numbers
 from sklearn_ncf._large import parts_of
+from sklearn_ncf._numbers import as_python
 
 LARGEST = float(np.finfo(np.float32).max)
 
 
-def check_ratings(X, y, *, estimator, name="y"):
-    """Ratings as float64, or float32 where they are, of shape (n_samples,), one for each row of `X`."""
+def check_ratings(X, y, *, estimator, names=("X", "y")):
+    """A table, and ratings as float64, or float32 where they are, of shape (n_samples,), one for each of its rows."""
+    name = names[1]
     if y is None:
         raise ValueError(f"{type(estimator).__name__} requires y to be passed, but the target y is None.")
-    if np.ma.is_masked(y):
-        raise ValueError(f"{name} holds masked ratings, which are missing; remove these rows.")
+    X = as_local(X, names[0])
+    y = y if isinstance(y, Real) else as_numbers(y, name)
     y = column_or_1d(y, dtype=[np.float64, np.float32], warn=True)
     check_consistent_length(X, y)
     assert_all_finite(y, input_name=name)
     if max(y.max(initial=0), -y.min(initial=0)) > LARGEST:
         raise ValueError(f"{name} holds values too large for float32, in which the network computes.")
-    return y
+    return X, y
 
 
 def check_range(rating_range, *, estimator):
     """A given `rating_range` as a pair of floats."""
-    bounds = tuple(rating_range)
+    bounds = as_python(tuple(rating_range))
     numbers = len(bounds) == 2 and all(isinstance(bound, Real) and abs(bound) < LARGEST for bound in bounds)
     if not numbers or bounds[0] >= bounds[1]:
         raise InvalidParameterError(
@@ -68,6 +71,10 @@ def check_weight(sample_weight, y):
     """Weights as float64 of shape (n_samples,), the largest of them 1, or None."""
     if sample_weight is None:
         return None
+    if not isinstance(sample_weight, Number):
+        sample_weight = as_numbers(sample_weight, "sample_weight")
+        if not sample_weight.shape[0]:
+            raise ValueError(f"sample_weight is empty; it must hold a weight for each of the {len(y)} rows.")
     sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
     if not sample_weight.any():
         raise ValueError("All sample weights are zero; at least one row needs a positive weight.")

@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import Interval, validate_params
 from tqdm.auto import tqdm
 
 from sklearn_ncf._id_columns import as_series, take
+from sklearn_ncf._numbers import as_python
 from sklearn_ncf._ranking import SCORES_AT_ONCE, best_columns
 from sklearn_ncf._raw_ids import RawIds
 from sklearn_ncf._warnings import warn_caller
@@ -28,8 +29,8 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
     ----------
     model : estimator or Pipeline
         A fitted :class:`NCFRanker` (made for lists) or :class:`NCFRegressor` (items by predicted rating), a Pipeline
-        that ends in one and whose other steps have `inverse_transform` (such as :class:`IdEncoder`), or a fitted search,
-        `FrozenEstimator` or `TransformedTargetRegressor` of one of these, nested as you like.
+        that ends in one and whose other steps have `inverse_transform` (such as :class:`IdEncoder`), or a fitted
+        search, `FrozenEstimator` or `TransformedTargetRegressor` of one of these, nested as you like.
 
     users : id, collection of ids or table of shape (n_users, n_features - 1), default=None
         Raw ids, in any form that the notes below list. Users that `fit` has not seen get the items that are liked best
@@ -102,6 +103,7 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
     0  ann   Dune     1
     1  bob  Bambi     1
     """
+    n_items, verbose = as_python(n_items), as_python(verbose)
     ids = RawIds(model)
     queries, codes = ids.queries(users)
     candidates, item_codes = ids.items(items)
@@ -177,6 +179,7 @@ def similar_items(model, items, n_items=10):
     0  Alien         Dune     1
     1  Alien        Bambi     2
     """
+    n_items = as_python(n_items)
     ids = RawIds(model)
     asked, codes = ids.known(ITEM, items, "items", "no items are similar to them")
     candidates, item_codes = ids.items(None)

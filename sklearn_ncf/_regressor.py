@@ -289,8 +289,9 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         """
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val belong together; pass both or neither.")
-        y = check_ratings(X, y, estimator=self)
-        validation = None if X_val is None else (X_val, check_ratings(X_val, y_val, estimator=self, name="y_val"))
+        X, y = check_ratings(X, y, estimator=self)
+        names = ("X_val", "y_val")
+        validation = None if X_val is None else check_ratings(X_val, y_val, estimator=self, names=names)
         return self._first_fit(X, y, check_weight(sample_weight, y), validation)
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -335,7 +336,7 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         """
         if not hasattr(self, "net_"):
             return self.fit(X, y, sample_weight)
-        y = check_ratings(X, y, estimator=self)
+        X, y = check_ratings(X, y, estimator=self)
         return self._partial_fit(X, y, check_weight(sample_weight, y))
 
     def predict(self, X):

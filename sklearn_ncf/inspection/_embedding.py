@@ -1,5 +1,7 @@
 """EmbeddingDisplay: a map of the users or items of a fitted model."""
 
+from numbers import Integral
+
 import numpy as np
 import pandas as pd
 from sklearn.base import clone
@@ -246,8 +248,8 @@ class EmbeddingDisplay:
         check_matplotlib_support(f"{type(self).__name__}.plot")
         import matplotlib.pyplot as plt
 
-        if n_labels < 0:
-            raise ValueError(f"n_labels must be 0 or more; got {n_labels}.")
+        if not isinstance(n_labels, Integral) or n_labels < 0:
+            raise ValueError(f"n_labels must be an integer, 0 or more; got {n_labels!r}.")
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
@@ -270,7 +272,7 @@ class EmbeddingDisplay:
         if self.legend_ is not None:
             place_legend(self.legend_, self.positions, grows="x")
             equalize_units(ax)
-        self._label(n_labels, np.sqrt(np.max(style["s"])) / 2, text_kw)
+        self._label(int(n_labels), np.sqrt(np.max(style["s"])) / 2, text_kw)
         return self
 
     def _draw_numbers(self, numbers, cmap, style):

@@ -3,10 +3,12 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.utils import check_array, check_consistent_length
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, validate_params
 
+from sklearn_ncf._containers import as_numbers
 from sklearn_ncf._ranking import hit_rates, ndcgs, recalls, reciprocal_ranks
+from sklearn_ncf._ratings import check_weight
 
 CONSTRAINTS = {"k": [Interval(Integral, 1, None, closed="left")], "sample_weight": ["array-like", None]}
 
@@ -123,14 +125,14 @@ def ndcg_at_k(y_true, y_score, *, k=10, sample_weight=None):
 
 
 def _mean(metric, y_true, y_score, k, sample_weight):
-    relevance = check_array(y_true, input_name="y_true", dtype=np.float64)
-    scores = check_array(y_score, input_name="y_score", dtype=[np.float64, np.float32], ensure_all_finite=False)
+    relevance = check_array(as_numbers(y_true, "y_true"), input_name="y_true", dtype=np.float64)
+    scores = check_array(
+        as_numbers(y_score, "y_score"), input_name="y_score", dtype=[np.float64, np.float32], ensure_all_finite=False
+    )
     if relevance.shape != scores.shape:
         raise ValueError(f"y_true has shape {relevance.shape}, y_score has shape {scores.shape}; they must be alike.")
     if np.isnan(scores).any() or np.isposinf(scores).any():
         raise ValueError("y_score must hold numbers; only minus infinity, which takes an item out, may be infinite.")
     if (relevance < 0).any():
         raise ValueError("y_true holds negative relevance; 0 is none, and more is better.")
-    if sample_weight is not None:
-        check_consistent_length(relevance, sample_weight)
-    return float(np.average(metric(relevance, scores, k), weights=sample_weight))
+    return float(np.average(metric(relevance, scores, int(k)), weights=check_weight(sample_weight, relevance)))

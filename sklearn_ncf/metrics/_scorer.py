@@ -8,6 +8,7 @@ from sklearn.utils import check_consistent_length, check_random_state, column_or
 from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 
 from sklearn_ncf._columns import MISSING, read_table
+from sklearn_ncf._containers import as_local, as_numbers
 from sklearn_ncf._ranking import METRICS, values_of_queries
 from sklearn_ncf._raw_ids import RawIds
 from sklearn_ncf.nn import ITEM, USER
@@ -78,7 +79,7 @@ class RankingScorer(BaseEstimator):
         "metric": [StrOptions(set(METRICS))],
         "k": [Interval(Integral, 1, None, closed="left")],
         "n_negatives": [Interval(Integral, 1, None, closed="left"), None],
-        "relevance_threshold": [Real, None],
+        "relevance_threshold": [Interval(Real, None, None, closed="both"), None],
         "unknown_items": [StrOptions({"exclude", "include"})],
         "random_state": ["random_state"],
     }
@@ -129,13 +130,14 @@ class RankingScorer(BaseEstimator):
             If most of the ids are unknown.
         """
         validate_parameter_constraints(self._parameter_constraints, self.get_params(deep=False), type(self).__name__)
-        ids = RawIds(estimator)
+        ids, X = RawIds(estimator), as_local(X, "X")
         (codes, _), distinct = ids.encoded(X, warns=True), self._distinct_ids(X)
         if self.relevance_threshold is not None:
             if y is None:
                 raise ValueError("relevance_threshold needs the ratings y of the rows.")
-            check_consistent_length(X, y)
-            relevant = column_or_1d(y) >= self.relevance_threshold
+            y = column_or_1d(as_numbers(y, "y"))
+            check_consistent_length(codes, y)
+            relevant = y >= float(self.relevance_threshold)
             codes, distinct = codes[relevant], distinct[relevant]
         if not len(codes):
             raise ValueError("No row is relevant: relevance_threshold is above all ratings.")
@@ -172,7 +174,7 @@ class RankingScorer(BaseEstimator):
         seen, seen_items = ids.estimator._seen, ids.mask_pooled(ITEM, candidates)
         return values_of_queries(
             METRICS[self.metric],
-            self.k,
+            int(self.k),
             scorer=ids.grid_scorer(candidates),
             n_candidates=len(candidates),
             queries=codes[first][:, others],
@@ -193,13 +195,14 @@ class RankingScorer(BaseEstimator):
         had_by_users = np.split(seen_items[order], np.cumsum(np.bincount(of_users, minlength=len(users)))[:-1])
 
         own_codes = ids.mask_pooled(ITEM, codes[:, ITEM])
-        lists = np.full((len(codes), 1 + self.n_negatives), MISSING)
+        n_negatives = int(self.n_negatives)
+        lists = np.full((len(codes), 1 + n_negatives), MISSING)
         listed = np.zeros(lists.shape, dtype=bool)
         for rows, had in zip(rows_of_users, had_by_users, strict=True):
             choice = np.setdiff1d(items, np.concatenate([had, codes[rows, ITEM]]))
             seen = (own_codes[rows] >= 0) & np.isin(own_codes[rows], had)
             for row in rows[~seen & ~missed[rows]]:
-                drawn = np.append(codes[row, ITEM], rng.permutation(choice)[: self.n_negatives])
+                drawn = np.append(codes[row, ITEM], rng.permutation(choice)[:n_negatives])
                 lists[row, : len(drawn)], listed[row, : len(drawn)] = drawn, True
         pairs = np.repeat(codes, lists.shape[1], axis=0)
         pairs[:, ITEM] = lists.ravel()
@@ -207,7 +210,7 @@ class RankingScorer(BaseEstimator):
         scores[~listed] = -np.inf
         relevance = np.zeros(lists.shape)
         relevance[:, 0] = 1
-        return METRICS[self.metric](relevance, scores, self.k), listed[:, 1:].any(axis=1) | missed
+        return METRICS[self.metric](relevance, scores, int(self.k)), listed[:, 1:].any(axis=1) | missed
 
     def _distinct_ids(self, X):
         """The ids of a table as numbers that tell apart also those that the model does not know."""

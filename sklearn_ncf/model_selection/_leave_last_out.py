@@ -1,18 +1,21 @@
-"""LeaveLastOut: each user's last interactions are the test part."""
+"""LeaveLastOut: each user's last interactions are the test set."""
 
 from numbers import Integral
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator
+from sklearn.utils.validation import _num_samples
 
-from sklearn_ncf._columns import read_table
+from sklearn_ncf._columns import as_objects, as_table_name, kinds_of, read_table
+from sklearn_ncf._containers import as_local
+from sklearn_ncf._numbers import as_python
 
 
 class LeaveLastOut(BaseCrossValidator):
     """Hold out each user's last rows: one split, in the protocol of He et al. (2017), section 4.1.
 
     The rows must be in time order, as for scikit-learn's `TimeSeriesSplit`. The user is the first column of `X`, or
-    `groups`.
+    `groups`. With scikit-learn's metadata routing, `groups` reaches `split` as it reaches that of `GroupKFold`.
 
     Parameters
     ----------
@@ -20,7 +23,7 @@ class LeaveLastOut(BaseCrossValidator):
         Rows of each user to hold out.
 
     min_history : int, default=1
-        Users with fewer rows than this beside those to hold out stay in the training part as a whole.
+        Users with fewer rows than this beside those to hold out stay in the training set as a whole.
 
     See Also
     --------
@@ -38,6 +41,8 @@ class LeaveLastOut(BaseCrossValidator):
     (array([0, 1, 4]), array([2, 3]))
     """
 
+    __metadata_request__split = {"groups": True}  # as scikit-learn's splitters of groups have it
+
     def __init__(self, n_last=1, min_history=1):
         self.n_last = n_last
         self.min_history = min_history
@@ -52,7 +57,7 @@ class LeaveLastOut(BaseCrossValidator):
         y : None
             Ignored.
         groups : array-like of shape (n_samples,), default=None
-            Users, where they are not the first column.
+            Users, where they are not the first column. A row without a user stays in the training set.
 
         Yields
         ------
@@ -62,26 +67,25 @@ class LeaveLastOut(BaseCrossValidator):
         Raises
         ------
         ValueError
-            If `n_last` or `min_history` is no positive number, or no user has rows to hold out.
+            If `n_last` or `min_history` is no positive number, `groups` has another length than `X`, no user has rows
+            to hold out, or the first column of `X` holds times.
         """
-        for name, least in (("n_last", 1), ("min_history", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or value < least:
-                raise ValueError(f"{name}={value!r} must be an integer, at least {least}.")
-        table = X if groups is None else np.asarray(groups, dtype=object).reshape(-1, 1)
-        _, columns = read_table(table, estimator=self)
-        users = next(iter(columns)).positions
+        n_last, min_history = self._checked("n_last", least=1), self._checked("min_history", least=0)
+        read_from, column = self._users(X, groups)
+        users = column.positions
         order = np.argsort(users, kind="stable")
         sorted_users = users[order]
         n_rows = np.bincount(users[users >= 0], minlength=1)
         ends = np.searchsorted(sorted_users, sorted_users, side="right")
         from_last = np.empty(len(users), dtype=np.intp)
         from_last[order] = ends - np.arange(len(users))  # 1 is the user's last row
-        enough = (users >= 0) & (n_rows[users] >= self.n_last + self.min_history)
-        test = enough & (from_last <= self.n_last)
+        enough = (users >= 0) & (n_rows[users] >= n_last + min_history)
+        test = enough & (from_last <= n_last)
         if not test.any():
             raise ValueError(
-                f"No user has n_last + min_history = {self.n_last + self.min_history} rows; lower one of the two."
+                f"No user has n_last + min_history = {n_last + min_history} rows; lower one of the two. Users were "
+                f"read from {read_from}, which has {len(column.ids)} distinct ids in {len(users)} rows"
+                f"{'' if groups is not None else '; if they are elsewhere, pass them as groups='}."
             )
         yield np.flatnonzero(~test), np.flatnonzero(test)
 
@@ -99,3 +103,40 @@ class LeaveLastOut(BaseCrossValidator):
             1.
         """
         return 1
+
+    def _checked(self, name, *, least):
+        value = getattr(self, name)
+        if not isinstance(value, Integral) or value < least:
+            raise ValueError(f"{name}={value!r} must be an integer, at least {least}.")
+        return int(as_python(value))
+
+    def _users(self, X, groups):
+        """Where the users were read from, in words, and their column."""
+        X = as_local(X, "X")
+        if groups is not None:
+            groups = as_local(groups, "groups")
+            n_groups, n_rows = _num_samples(groups), _num_samples(X)
+            if n_groups != n_rows:
+                raise ValueError(f"groups must hold a user for each of the {n_rows} rows of X; it holds {n_groups}.")
+            _, columns = read_table(_as_table(groups), estimator=self)
+            return "groups", next(iter(columns))
+        header, columns = read_table(X, estimator=self)
+        column = next(iter(columns))
+        name = as_table_name(getattr(header, "columns", None), 0)
+        if kinds_of(column.ids) & {"datetime", "date"}:
+            raise ValueError(f"{name}, the first of X, holds times, not users; pass the users as groups=.")
+        return name, column
+
+
+def _as_table(groups):
+    """A column of any type as a table of one column."""
+    if hasattr(groups, "to_frame"):
+        groups = groups.to_frame()
+    elif not hasattr(groups, "shape"):
+        groups = as_objects(groups.to_pylist() if hasattr(groups, "to_pylist") else list(groups))
+    if len(groups.shape) == 1:
+        groups = np.asanyarray(groups, dtype=groups.dtype if isinstance(groups, np.ndarray) else object)
+        return groups.reshape(-1, 1)
+    if len(groups.shape) != 2 or groups.shape[1] != 1:
+        raise ValueError(f"groups must be one column of users; got shape {tuple(groups.shape)}.")
+    return groups

@@ -59,7 +59,7 @@ class FastDropout(nn.Module):
         super().__init__()
         if not 0 <= p < 1:
             raise ValueError(f"p={p} must be at least 0 and less than 1.")
-        self.p = p
+        self.p = p = float(p)
         self.n_kept = round((1 - p) * STEPS)
         dropped = 1 - self.n_kept / STEPS
         self.bytes_do = self.n_kept > 0 and abs(dropped - p) <= TOLERANCE * min(p, 1 - p)

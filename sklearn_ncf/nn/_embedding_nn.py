@@ -120,9 +120,11 @@ class EmbeddingNN(nn.Module):
         if architecture not in ARCHITECTURES:
             raise ValueError(f"architecture={architecture!r} must be one of {ARCHITECTURES}.")
         self.n_ids = tuple(int(n) for n in n_ids)
-        self.output_range = output_range
-        self.output_center = output_center
-        self.output_scale = output_scale
+        # Python's own numbers: torch takes numpy's too, but a float64 of numpy makes a float64 of the result.
+        embedding_dim = int(embedding_dim)
+        self.output_range = None if output_range is None else tuple(map(float, output_range))
+        self.output_center = float(output_center)
+        self.output_scale = float(output_scale)
 
         n_columns = len(self.n_ids)
         self.gmf_dim = embedding_dim if architecture in ("gmf", "neumf") else 0
@@ -139,7 +141,9 @@ class EmbeddingNN(nn.Module):
         self.embedding_dropout = FastDropout(embedding_dropout)
         if self.gmf_dim:
             self.gmf_weight = nn.Parameter(torch.ones(self.gmf_dim, **factory))
-        self.mlp = new_mlp([n_columns * mlp_dim, *hidden_layer_sizes], dropout, **factory) if mlp_dim else None
+        self.mlp = (
+            new_mlp([n_columns * mlp_dim, *map(int, hidden_layer_sizes)], dropout, **factory) if mlp_dim else None
+        )
         self.intercept = nn.Parameter(torch.tensor(self._score_of_center(like.dtype), **factory))
 
     def forward(self, codes: Tensor) -> Tensor:

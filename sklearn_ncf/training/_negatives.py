@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from sklearn_ncf.nn import N_SPECIAL
+from sklearn_ncf.training._memory import check_memory_of_negatives
 
 
 class Negatives(NamedTuple):
@@ -77,6 +78,7 @@ class NegativeSampler:
     def _draws(self, users: Tensor, n_had: Tensor, generator: torch.Generator | None) -> tuple[Tensor, Tensor]:
         n_left = (len(self.items) - n_had).unsqueeze(1)
         shape = (len(users), self.n_negatives)
+        check_memory_of_negatives(*shape, users.device)
         drawn = (torch.rand(shape, dtype=torch.float64, device=users.device, generator=generator) * n_left).long()
         n_before = torch.searchsorted(self.keys, users.unsqueeze(1) * self.stride + drawn, right=True)
         places = drawn + n_before - self.first[users].unsqueeze(1)
