@@ -1,13 +1,14 @@
 """recommend and similar_items: ranked raw ids from a fitted estimator or Pipeline."""
 
 import warnings
+from contextlib import nullcontext
 from numbers import Integral
 
 import numpy as np
 import pandas as pd
 from sklearn.utils._param_validation import Interval, validate_params
-from tqdm.auto import tqdm
 
+from sklearn_ncf._progress import progress_bar
 from sklearn_ncf._ranking import SCORES_AT_ONCE, best_columns
 from sklearn_ncf._raw_ids import RawIds
 from sklearn_ncf.nn import ITEM, USER
@@ -172,12 +173,14 @@ def _lists(score, queries, n_candidates, n_items, of, verbose=0):
     """Rows, columns, ranks and scores of the best candidates of each query, a block of queries at a time."""
     rows_at_once = max(1, SCORES_AT_ONCE // max(1, n_candidates))
     lists = []
-    with tqdm(total=len(queries), unit=f" {of}", desc="recommend", disable=not verbose) as bar:
+    shown = progress_bar(total=len(queries), unit=f" {of}", desc="recommend") if verbose else nullcontext()
+    with shown as bar:
         for start in range(0, len(queries), rows_at_once):
             scores = score(queries[start : start + rows_at_once])
             rows, columns, ranks = best_columns(scores, n_items)
             lists.append((rows + start, columns, ranks, scores[rows, columns]))
-            bar.update(len(scores))
+            if bar is not None:
+                bar.update(len(scores))
     rows, columns, ranks, scores = map(np.concatenate, zip(*lists, strict=True))
     lengths = np.bincount(rows, minlength=len(queries))
     short = lengths < n_items

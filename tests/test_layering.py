@@ -39,14 +39,14 @@ MAY_IMPORT = {
         "training",
     },
     "_raw_ids": {"_base", "_columns", "nn"},
-    "_recommend": {"_ranking", "_raw_ids", "nn"},
+    "_recommend": {"_progress", "_ranking", "_raw_ids", "nn"},
     "export": {"_files", "_encoder", "_raw_ids", "_regressor", "_version", "nn"},
     "inspection": {"_base", "_raw_ids", "nn"},
     "metrics": {"_columns", "_ranking", "_raw_ids", "nn"},
     "model_selection": {"_columns"},
     "_ranker": {"_base", "_ranking", "_ratings", "nn", "training"},
     "_regressor": {"_base", "_ratings", "training"},
-    "training": {"_files", "_large", "_random", "nn"},
+    "training": {"_files", "_large", "_progress", "_random", "nn"},
 }
 OPTIONAL = {
     "matplotlib",

@@ -5,8 +5,8 @@ import math
 import torch
 from sklearn.base import clone
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
-from tqdm.auto import tqdm
 
+from sklearn_ncf._progress import progress_bar
 from sklearn_ncf.training._checkpoints import WriteCheckpoints
 from sklearn_ncf.training._optimizers import has_momentum
 
@@ -18,7 +18,7 @@ class EpochProgressBar(Callback):
     """A bar over epochs with the losses beside it."""
 
     def on_train_begin(self, net, **kwargs):
-        self.bar_ = tqdm(total=net.max_epochs, unit="epoch", desc="fit")
+        self.bar_ = progress_bar(total=net.max_epochs, unit="epoch", desc="fit")
 
     def on_epoch_end(self, net, **kwargs):
         losses = {
