@@ -3,10 +3,10 @@
 import math
 
 import torch
-from sklearn.base import clone
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 
 from sklearn_ncf._progress import progress_bar
+from sklearn_ncf.training._callback_copies import copy_callbacks
 from sklearn_ncf.training._checkpoints import WriteCheckpoints
 from sklearn_ncf.training._optimizers import has_momentum
 
@@ -59,12 +59,12 @@ def build_callbacks(
     checkpoints,
     verbose,
 ):
-    """All callbacks of one fit: the user's own, cloned, and those that the parameters ask for.
+    """All callbacks of one fit: copies of the user's, and those that the parameters ask for.
 
     `validation_score`, a function of the net, chooses the epoch in the place of the validation loss.
     `patience=None` never stops early; with a validation part, the best epoch's weights come back all the same.
     """
-    callbacks = [_cloned(callback) for callback in user_callbacks or ()]
+    callbacks = copy_callbacks(user_callbacks or [])
     has_scheduler = any(isinstance(_unnamed(callback), LRScheduler) for callback in callbacks)
     if schedule == "one_cycle" and not has_scheduler:
         scheduler = LRScheduler(
@@ -77,8 +77,8 @@ def build_callbacks(
         )
         callbacks.append(("learning_rate_schedule", scheduler))
     best = "valid_loss" if validation_score is None else "valid_score"
-    if validation_score is not None:
-        callbacks.append(("validation_score", ValidationScore(validation_score)))
+    if validation_score is not None:  # before the user's, which may read it
+        callbacks.insert(0, ("validation_score", ValidationScore(validation_score)))
     if verbose == 1:
         callbacks.append(("progress", EpochProgressBar()))
     if has_validation:
@@ -98,12 +98,6 @@ def is_callback(value):
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
         value = value[1]
     return isinstance(value, Callback) or (isinstance(value, type) and issubclass(value, Callback))
-
-
-def _cloned(callback):
-    if isinstance(callback, tuple):
-        return callback[0], clone(callback[1], safe=False)
-    return clone(callback, safe=False)
 
 
 def _unnamed(callback):
