@@ -16,8 +16,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from skorch.callbacks import (
     Callback,
+    Checkpoint,
     EarlyStopping,
+    EpochScoring,
     LoadInitState,
+    LRScheduler,
     TensorBoard,
     TrainEndCheckpoint,
 )
@@ -314,3 +317,78 @@ def test_valid_score_is_there_before_the_users_callbacks_run(ratings):
     model = NCFRanker(**settings, scoring="ndcg", early_stopping=True, callbacks=[Reads(seen)]).fit(X)
     assert [score for score, _ in seen] == model.history_["valid_score"].tolist()
     assert seen[0][1] is True
+
+
+class ReadsRow(Callback):
+    """Reads a column from the last row of the history itself."""
+
+    def on_epoch_end(self, net, **kwargs):
+        net.history[-1]["valid_loss"]
+
+
+MONITORS = {
+    "EarlyStopping": EarlyStopping(),
+    "Checkpoint": Checkpoint(monitor="valid_loss_best", f_params=None, f_optimizer=None, f_criterion=None),
+    "Checkpoint that loads": Checkpoint(dirname="unused", load_best=True),
+    "LRScheduler": LRScheduler("ReduceLROnPlateau", monitor="valid_loss"),
+    "LRScheduler by batch": LRScheduler("ReduceLROnPlateau", monitor="valid_loss", step_every="batch", event_name=None),
+    "pruner": ByOtherName(World(), "valid_loss"),
+    "row": ReadsRow(),
+}
+
+
+@pytest.mark.parametrize("kind", MONITORS)
+def test_a_callback_that_monitors_what_is_not_recorded_is_told_what_to_do(quick, ratings, tmp_path, monkeypatch, kind):
+    monkeypatch.chdir(tmp_path)
+    X, y = ratings
+    name = type(MONITORS[kind]).__name__
+    model = quick(callbacks=[MONITORS[kind]])
+    message = rf"{name} asks for 'valid_loss(_best)?', .* epoch 1 .* early_stopping=True .* X_val"
+    with pytest.raises(ValueError, match=message):
+        model.fit(X, y)
+    assert not hasattr(model, "net_")
+    if kind != "LRScheduler by batch":  # a batch of training has no validation loss at all
+        model.fit(X, y, X_val=X, y_val=y)
+
+
+def test_a_callback_that_reads_another_ones_column_must_come_after_it(quick, ratings):
+    X, y = ratings
+    records = EpochScoring("r2", on_train=True, name="r2", lower_is_better=False)
+    stops = EarlyStopping(monitor="r2", lower_is_better=False)
+    with pytest.raises(ValueError, match=r"EarlyStopping asks for 'r2', .* comes before it in callbacks"):
+        quick(callbacks=[stops, records]).fit(X, y)
+    quick(callbacks=[records, stops]).fit(X, y)
+
+
+def test_a_key_error_of_the_users_own_stays_what_it_is(quick, ratings):
+    X, y = ratings
+
+    class Fails(Callback):
+        monitor = "valid_loss"
+
+        def on_epoch_end(self, net, **kwargs):
+            {}["mine"]
+
+    with pytest.raises(KeyError, match=r"^'mine'$"):
+        quick(callbacks=[Fails()]).fit(X, y)
+
+
+def test_a_plateau_is_found_batch_by_batch(quick, ratings):
+    X, y = ratings
+    policy = {"monitor": "train_loss", "step_every": "batch", "patience": 0, "factor": 0.5, "cooldown": 0}
+    model = quick(callbacks=[LRScheduler("ReduceLROnPlateau", event_name=None, **policy)]).fit(X, y)
+    assert model.history_["learning_rate"].iloc[-1] < model.learning_rate
+
+
+def test_the_real_error_is_not_hidden_by_the_end_of_training(quick, ratings):
+    X, y = ratings
+
+    class FailsTwice(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            raise PrunedError("the real one")
+
+        def on_train_end(self, net, **kwargs):
+            raise OSError("another one")
+
+    with pytest.raises(PrunedError, match="the real one"):
+        quick(callbacks=[FailsTwice()]).fit(X, y)

@@ -1,6 +1,7 @@
 """The skorch callbacks behind the estimators' flat parameters."""
 
 import math
+import re
 
 import torch
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
@@ -12,6 +13,7 @@ from sklearn_ncf.training._optimizers import has_momentum
 
 BEST_EPOCH = "early_stopping"  # name of the callback that knows the best epoch
 SCHEDULES = ("constant", "one_cycle")
+OF_VALIDATION = {"valid_loss", "valid_loss_best", "valid_score", "valid_score_best"}  # columns of the history
 
 
 class EpochProgressBar(Callback):
@@ -98,6 +100,37 @@ def is_callback(value):
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str):
         value = value[1]
     return isinstance(value, Callback) or (isinstance(value, type) and issubclass(value, Callback))
+
+
+def explain_missing_column(net, callback: Callback, error: BaseException) -> None:
+    """Raise `ValueError` with what to do where a callback has failed since the history lacks a column."""
+    column = _missing_column(error)
+    if column is None:
+        return
+    if column in OF_VALIDATION:
+        advice = (
+            "A fit validates with early_stopping=True or with X_val; partial_fit never does, so set callbacks without "
+            "this one before it."
+        )
+    else:
+        advice = "Add the callback that records it, such that it comes before it in callbacks."
+    row = {} if not net.history else net.history[-1]
+    recorded = sorted(name for name in row if name != "batches")
+    raise ValueError(
+        f"The callback {type(callback).__name__} asks for {column!r}, which is not recorded in epoch "
+        f"{len(net.history)} before it runs; that has {recorded}. {advice}"
+    ) from error
+
+
+def _missing_column(error: BaseException | None) -> str | None:
+    """The column that was looked up in skorch's history, or in a row of it, and not found."""
+    while error is not None:
+        if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
+            found = re.match("Key '(.*)' was not found in history", error.args[0])
+            if found or error.args[0] in OF_VALIDATION:
+                return found[1] if found else error.args[0]
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _unnamed(callback):
