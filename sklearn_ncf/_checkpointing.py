@@ -33,15 +33,17 @@ def checkpoints_of(estimator, encoder, parts, device, *, goes_on):
         checkpoints = Checkpoints(
             estimator.checkpoint_dir, joblib.hash(fit), keeps_all=estimator.keep_checkpoints, device=device
         )
-        from_first(checkpoints.state)
+        from_first((checkpoints.state, checkpoints.source))
     else:
-        checkpoints = NoCheckpoints(from_first(None))
+        checkpoints = NoCheckpoints(*from_first(None))
     if checkpoints.seed is None:
         checkpoints.seed = agreed_seed(estimator.random_state)
     try:
         yield checkpoints
-    finally:
-        checkpoints.close()
+    except BaseException:
+        checkpoints.close(quietly=True)
+        raise
+    checkpoints.close()
 
 
 class UnnamedFunctionError(ValueError):

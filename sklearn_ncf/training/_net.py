@@ -15,7 +15,8 @@ from sklearn_ncf.nn import ITEM, EmbeddingNN, History, score_lists
 from sklearn_ncf.training._als import AlternatingLeastSquares
 from sklearn_ncf.training._batches import Batch, BatchIterator, Ratings
 from sklearn_ncf.training._callbacks import BEST_EPOCH, explain_missing_column
-from sklearn_ncf.training._checkpoints import Checkpoints, has_stopped, restore_training
+from sklearn_ncf.training._checkpoint_state import has_stopped, restore_training
+from sklearn_ncf.training._checkpoints import Checkpoints
 from sklearn_ncf.training._losses import RankingLoss, RatingLoss
 from sklearn_ncf.training._optimizers import optimizer_params
 from sklearn_ncf.training._processes import SharedTraining, mean_over_processes, n_processes
@@ -276,7 +277,7 @@ def train(
     failed = True
     net.notify("on_train_begin", X=data, y=None)
     if state is not None:
-        restore_training(net, state)
+        restore_training(net, state, checkpoints.source)
     if n_processes() > 1 and not isinstance(net.optimizer_, AlternatingLeastSquares):  # which all processes solve alike
         net.shared_ = SharedTraining(net)
     try:
