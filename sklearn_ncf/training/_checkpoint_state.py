@@ -181,25 +181,28 @@ def _check_optimizer(optimizer: torch.optim.Optimizer, state) -> None:
 
 
 def _state_after_a_step(optimizer: torch.optim.Optimizer, param: Tensor, group: dict) -> dict | None:
-    """What an optimizer comes to know of a parameter, as views of the parameter's shape; None if it does not say.
+    """What an optimizer comes to know of a parameter, with tensors that have no data; None if it cannot be found out.
 
-    A small parameter of as many axes takes a step in its place.
+    A small parameter whose axes have the lengths 2, 3, ... takes a step in its place.
     """
     small = torch.nn.Parameter(torch.zeros(tuple(range(2, 2 + param.ndim)), dtype=param.dtype, device=param.device))
     small.grad = torch.zeros_like(small)
     options = inspect.signature(type(optimizer)).parameters
+    options = {name: value for name, value in group.items() if name in options and name != "params"}
+
+    def in_full(value):
+        if not isinstance(value, Tensor):
+            return value
+        shape = [length if length < 2 else param.shape[length - 2] for length in value.shape]
+        return torch.empty(shape, dtype=value.dtype, device="meta")
+
     try:
-        stand_in = type(optimizer)(
-            [small], **{name: group[name] for name in group if name in options and name != "params"}
-        )
+        stand_in = type(optimizer)([small], **options)
         stand_in.step()
         state = _plain(stand_in.state_dict()["state"].get(0, {}))
+        return {name: in_full(value) for name, value in state.items()}
     except Exception:  # whatever a class of the user's own wants
         return None
-    return {
-        name: param if isinstance(value, Tensor) and value.shape == small.shape else value
-        for name, value in state.items()
-    }
 
 
 def _check_random(net, state: dict) -> None:
