@@ -121,11 +121,11 @@ class BaseNCF(BaseEstimator):
             try:
                 id_means = self._id_means(seen)
                 train(net, data, *held_out, id_counts=seen.counts, id_means=id_means, checkpoints=checkpoints)
+                checkpoints.finish(net)
             except KeyboardInterrupt:
                 if net.history or not hasattr(self, "net_"):  # else the last fit is worth more
                     self._keep(encoder, net, seen)
                 raise
-            checkpoints.finish(net)
         return self._keep(encoder, net, seen)
 
     def _first_fit(self, X, y, sample_weight, validation):

@@ -161,6 +161,10 @@ def _check_optimizer(optimizer: torch.optim.Optimizer, state) -> None:
     fresh = _plain(optimizer.state_dict())
     _check_names("optimizer", state, fresh)
     _check_alike("the optimizer's param_groups", fresh["param_groups"], state["param_groups"])
+    for group, found in zip(fresh["param_groups"], state["param_groups"], strict=True):
+        fixed = {name for name, value in group.items() if name == "params" or isinstance(value, bool | str | None)}
+        if any(found[name] != group[name] for name in fixed):
+            raise ValueError(f"the optimizer's {sorted(fixed)} are not those of its parameters")
     params = [(param, group) for group in optimizer.param_groups for param in group["params"]]
     of_params = state["state"]
     if not isinstance(of_params, dict) or not set(fresh["state"]) <= set(of_params) <= set(range(len(params))):
