@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -29,6 +29,7 @@ from sklearn_ncf.training import (
     build_callbacks,
     build_net,
     check_memory,
+    copy_callbacks,
     history_of,
     in_whole_shares,
     is_first_process,
@@ -128,11 +129,11 @@ class BaseNCF(BaseEstimator):
             try:
                 id_means = self._id_means(seen)
                 train(net, data, *held_out, id_counts=seen.counts, id_means=id_means, checkpoints=checkpoints)
+                checkpoints.finish(net)
             except KeyboardInterrupt:
                 if net.history or not hasattr(self, "net_"):  # else the last fit is worth more
                     self._keep(encoder, net, seen)
                 raise
-            checkpoints.finish(net)
         return self._keep(encoder, net, seen)
 
     def _first_fit(self, X, y, sample_weight, validation):
@@ -390,6 +391,15 @@ class BaseNCF(BaseEstimator):
             vars(seen).update(state["_seen"])
             state |= {"_seen": seen, "history_": pd.DataFrame(state["history_"])}
         super().__setstate__(state)
+
+    def __sklearn_clone__(self):
+        """As scikit-learn's, but the objects that callbacks refer to are not copied."""
+        others = object.__new__(type(self))
+        vars(others).update(vars(self), callbacks=None)
+        cloned = BaseEstimator.__sklearn_clone__(others)
+        is_list = isinstance(self.callbacks, list)
+        cloned.callbacks = copy_callbacks(self.callbacks) if is_list else clone(self.callbacks, safe=False)
+        return cloned
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -34,15 +34,21 @@ def checkpoints_of(estimator, encoder, parts, device, *, goes_on):
         checkpoints = Checkpoints(
             estimator.checkpoint_dir, joblib.hash(fit), keeps_all=estimator.keep_checkpoints, device=device
         )
-        from_first(checkpoints.state)
+        from_first((checkpoints.state, checkpoints.source))
     else:
-        checkpoints = NoCheckpoints(from_first(None))
+        checkpoints = NoCheckpoints(*from_first(None))
     if checkpoints.seed is None:
         checkpoints.seed = agreed_seed(estimator.random_state)
     try:
         yield checkpoints
-    finally:
-        checkpoints.close()
+    except BaseException:
+        checkpoints.close(quietly=True)
+        raise
+    checkpoints.close()
+
+
+class UnnamedFunctionError(ValueError):
+    """A function that has no name by which to tell it from others."""
 
 
 def _described(value):
@@ -54,7 +60,7 @@ def _described(value):
         return value.__module__, value.__qualname__
     if isinstance(value, FunctionType):
         if "<" in value.__qualname__:
-            raise ValueError(
+            raise UnnamedFunctionError(
                 f"checkpoint_dir tells fits apart by their parameters, but one function without a name of its own, "
                 f"{value.__qualname__}, is like another. Define it with def in a module or script, not inside a "
                 "function and not as a lambda."
@@ -65,7 +71,17 @@ def _described(value):
     if isinstance(value, list | tuple):
         return [_described(part) for part in value]
     if hasattr(value, "get_params"):
-        return _described(type(value)), _described(value.get_params(deep=False))
-    if hasattr(value, "__dict__") or isinstance(value, MethodType):
-        return _described(value.__reduce_ex__(4))
-    return as_python(value)
+        params = value.get_params(deep=False)
+        return _described(type(value)), {name: _described_setting(part) for name, part in params.items()}
+    parts = value.__reduce_ex__(4)
+    return _described(parts) if hasattr(value, "__dict__") or isinstance(value, MethodType) else as_python(value)
+
+
+def _described_setting(value):
+    """A parameter of a callback: an object that cannot be pickled, such as an open file, by its class alone."""
+    try:
+        return _described(value)
+    except UnnamedFunctionError:
+        raise
+    except Exception:  # whatever the object's own code raises
+        return _described(type(value))

@@ -1,25 +1,37 @@
-"""Files that are written whole or not at all."""
+"""Atomic writes: a file appears as a whole or not at all, however many writers there are."""
 
+import contextlib
 import os
+import secrets
 
 TEMPORARY = ".tmp"  # how the name of a file ends that is being written
 
 
 def write_whole(path, content):
-    """Write bytes to a file: into a temporary one beside it, flushed to the disk, then renamed."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
+    """Write bytes to a file: into a temporary one beside it, flushed to the disk, then renamed.
+
+    The temporary file has a name of its own in each call, and is created with the permissions that `open` gives.
+    """
+    temporary = path.with_name(f".sklearn_ncf-{secrets.token_hex(8)}{TEMPORARY}")
     try:
-        with open(temporary, "wb") as file:
+        with open(temporary, "xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
-    if os.name == "posix":  # the new name, too, must outlive a power cut
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+    if os.name == "posix":
+        with contextlib.suppress(OSError):  # the file is written; some file systems cannot synchronize a folder
+            _synchronize_folder(path.parent)
+
+
+def _synchronize_folder(folder):
+    """Make a new name in a folder outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,14 +1,15 @@
 """recommend and similar_items: ranked raw ids from a fitted estimator or Pipeline."""
 
+from contextlib import nullcontext
 from numbers import Integral
 
 import numpy as np
 import pandas as pd
 from sklearn.utils._param_validation import Interval, validate_params
-from tqdm.auto import tqdm
 
 from sklearn_ncf._id_columns import as_series, take
 from sklearn_ncf._numbers import as_python
+from sklearn_ncf._progress import progress_bar
 from sklearn_ncf._ranking import SCORES_AT_ONCE, best_columns
 from sklearn_ncf._raw_ids import RawIds
 from sklearn_ncf._warnings import warn_caller
@@ -201,12 +202,14 @@ def _lists(score, queries, n_candidates, n_items, of, verbose=0):
     """Rows, columns, ranks and scores of the best candidates of each query, a block of queries at a time."""
     rows_at_once = max(1, SCORES_AT_ONCE // max(1, n_candidates))
     lists = [(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.float32))]
-    with tqdm(total=len(queries), unit=f" {of}", desc="recommend", disable=not verbose) as bar:
+    shown = progress_bar(total=len(queries), unit=f" {of}", desc="recommend") if verbose else nullcontext()
+    with shown as bar:
         for start in range(0, len(queries) if n_candidates else 0, rows_at_once):
             scores = score(queries[start : start + rows_at_once])
             rows, columns, ranks = best_columns(scores, n_items)
             lists.append((rows + start, columns, ranks, scores[rows, columns]))
-            bar.update(len(scores))
+            if bar is not None:
+                bar.update(len(scores))
     rows, columns, ranks, scores = map(np.concatenate, zip(*lists, strict=True))
     lengths = np.bincount(rows, minlength=len(queries))
     short = lengths < n_items

@@ -97,8 +97,8 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         Whether the states of all epochs stay in `checkpoint_dir`, rather than the last one alone.
 
     callbacks : list of skorch callbacks, default=None
-        Callbacks, or pairs ``(name, callback)``. Each fit trains with clones of them. An ``LRScheduler`` among them
-        takes the place of `learning_rate_schedule`.
+        Callbacks, or pairs ``(name, callback)``. Each fit trains with copies of them, which refer to the same objects,
+        such as a trial or a writer. An ``LRScheduler`` among them takes the place of `learning_rate_schedule`.
 
     device : str, default="auto"
         Where to train and predict: a torch device such as ``"cpu"``, ``"cuda"`` or ``"cuda:1"``. ``"auto"`` is a CUDA

@@ -46,14 +46,14 @@ MAY_IMPORT = {
     "_unwrap": {"_base"},
     "_id_arguments": {"_columns"},
     "_raw_ids": {"_columns", "_encoder", "_id_arguments", "_id_columns", "_unwrap", "nn"},
-    "_recommend": {"_id_columns", "_numbers", "_ranking", "_raw_ids", "_warnings", "nn"},
+    "_recommend": {"_id_columns", "_numbers", "_progress", "_ranking", "_raw_ids", "_warnings", "nn"},
     "export": {"_files", "_encoder", "_raw_ids", "_regressor", "_version", "nn"},
     "inspection": {"_columns", "_id_arguments", "_raw_ids", "_unwrap", "_vocabulary", "nn"},
     "metrics": {"_columns", "_containers", "_ranking", "_ratings", "_raw_ids", "nn"},
     "model_selection": {"_columns", "_containers", "_numbers"},
     "_ranker": {"_base", "_containers", "_ranking", "_ratings", "nn", "training"},
     "_regressor": {"_base", "_ratings", "training"},
-    "training": {"_files", "_large", "_random", "nn"},
+    "training": {"_files", "_large", "_progress", "_random", "_warnings", "nn"},
 }
 OPTIONAL = {
     "matplotlib",

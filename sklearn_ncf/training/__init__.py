@@ -2,6 +2,7 @@
 
 from sklearn_ncf.training._anchor import Anchor
 from sklearn_ncf.training._batches import Ratings
+from sklearn_ncf.training._callback_copies import copy_callbacks
 from sklearn_ncf.training._callbacks import SCHEDULES, build_callbacks, is_callback
 from sklearn_ncf.training._checkpoints import Checkpoints, NoCheckpoints
 from sklearn_ncf.training._device import resolve_device
@@ -35,6 +36,7 @@ __all__ = [
     "build_callbacks",
     "build_net",
     "check_memory",
+    "copy_callbacks",
     "from_first",
     "history_of",
     "in_whole_shares",

@@ -1,24 +1,26 @@
 """The skorch callbacks behind the estimators' flat parameters."""
 
 import math
+import re
 
 import torch
-from sklearn.base import clone
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
-from tqdm.auto import tqdm
 
+from sklearn_ncf._progress import progress_bar
+from sklearn_ncf.training._callback_copies import copy_callbacks
 from sklearn_ncf.training._checkpoints import WriteCheckpoints
 from sklearn_ncf.training._optimizers import has_momentum
 
 BEST_EPOCH = "early_stopping"  # name of the callback that knows the best epoch
 SCHEDULES = ("constant", "one_cycle")
+OF_VALIDATION = {"valid_loss", "valid_loss_best", "valid_score", "valid_score_best"}  # columns of the history
 
 
 class EpochProgressBar(Callback):
     """A bar over epochs with the losses beside it."""
 
     def on_train_begin(self, net, **kwargs):
-        self.bar_ = tqdm(total=net.max_epochs, unit="epoch", desc="fit")
+        self.bar_ = progress_bar(total=net.max_epochs, unit="epoch", desc="fit")
 
     def on_epoch_end(self, net, **kwargs):
         losses = {
@@ -59,12 +61,12 @@ def build_callbacks(
     checkpoints,
     verbose,
 ):
-    """All callbacks of one fit: the user's own, cloned, and those that the parameters ask for.
+    """All callbacks of one fit: copies of the user's, and those that the parameters ask for.
 
     `validation_score`, a function of the net, chooses the epoch in the place of the validation loss.
     `patience=None` never stops early; with a validation part, the best epoch's weights come back all the same.
     """
-    callbacks = [_cloned(callback) for callback in user_callbacks or ()]
+    callbacks = copy_callbacks(user_callbacks or [])
     has_scheduler = any(isinstance(_unnamed(callback), LRScheduler) for callback in callbacks)
     if schedule == "one_cycle" and not has_scheduler:
         scheduler = LRScheduler(
@@ -77,8 +79,8 @@ def build_callbacks(
         )
         callbacks.append(("learning_rate_schedule", scheduler))
     best = "valid_loss" if validation_score is None else "valid_score"
-    if validation_score is not None:
-        callbacks.append(("validation_score", ValidationScore(validation_score)))
+    if validation_score is not None:  # before the user's, which may read it
+        callbacks.insert(0, ("validation_score", ValidationScore(validation_score)))
     if verbose == 1:
         callbacks.append(("progress", EpochProgressBar()))
     if has_validation:
@@ -100,10 +102,35 @@ def is_callback(value):
     return isinstance(value, Callback) or (isinstance(value, type) and issubclass(value, Callback))
 
 
-def _cloned(callback):
-    if isinstance(callback, tuple):
-        return callback[0], clone(callback[1], safe=False)
-    return clone(callback, safe=False)
+def explain_missing_column(net, callback: Callback, error: BaseException) -> None:
+    """Raise `ValueError` with what to do where a callback has failed since the history lacks a column."""
+    column = _missing_column(error)
+    if column is None:
+        return
+    if column in OF_VALIDATION:
+        advice = (
+            "A fit validates with early_stopping=True or with X_val; partial_fit never does, so set callbacks without "
+            "this one before it."
+        )
+    else:
+        advice = "Add the callback that records it, such that it comes before it in callbacks."
+    row = {} if not net.history else net.history[-1]
+    recorded = sorted(name for name in row if name != "batches")
+    raise ValueError(
+        f"The callback {type(callback).__name__} asks for {column!r}, which is not recorded in epoch "
+        f"{len(net.history)} before it runs; that has {recorded}. {advice}"
+    ) from error
+
+
+def _missing_column(error: BaseException | None) -> str | None:
+    """The column that was looked up in skorch's history, or in a row of it, and not found."""
+    while error is not None:
+        if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
+            found = re.match("Key '(.*)' was not found in history", error.args[0])
+            if found or error.args[0] in OF_VALIDATION:
+                return found[1] if found else error.args[0]
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _unnamed(callback):

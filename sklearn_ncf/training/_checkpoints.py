@@ -1,23 +1,27 @@
-"""Checkpoints: the state of a training after each epoch, so that one that was cut off goes on to the same bits."""
+"""Checkpoints: the folder of a training, whose troubles cost a checkpoint and never the training."""
 
 import contextlib
+import errno
 import io
+import os
 import re
-import warnings
 import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
-from skorch.callbacks import Callback, EarlyStopping
+from skorch.callbacks import Callback
 
 from sklearn_ncf._files import TEMPORARY, write_whole
-from sklearn_ncf.nn import FastDropout, generator_on
+from sklearn_ncf._warnings import warn_caller
+from sklearn_ncf.training._checkpoint_state import state_of_training
 
 MAGIC = b"sklearn_ncf checkpoint 1, crc32 "
 HEADER = len(MAGIC) + 9  # with eight hexadecimal digits and the end of the line
 FINISHED = "finished.pt"
+LAST_SEED = np.iinfo(np.int32).max
+ATTEMPTS = 100  # to make and lock a folder that equal fits remove at the same time
 
 
 def write_state(path: Path, state: dict) -> None:
@@ -51,18 +55,29 @@ def read_state(path: Path, device: str) -> dict:
 
 
 class NoCheckpoints:
-    """What stands for checkpoints where none are written: a state to go on from, if there is one, and its seed."""
+    """What stands for checkpoints where none are written: a state to go on from, if there is one, and its seed.
+
+    Attributes
+    ----------
+    state : dict or None
+        The state found.
+    source : Path or None
+        The file that it was read from.
+    seed : int or None
+        That of the training, to be set where no state was found.
+    """
 
     writes = False
 
-    def __init__(self, state: dict | None = None) -> None:
+    def __init__(self, state: dict | None = None, source: Path | None = None) -> None:
         self.state = state
+        self.source = source
         self.seed: int | None = state and state["seed"]
 
     def finish(self, net) -> None:
         """Nothing is written."""
 
-    def close(self) -> None:
+    def close(self, *, quietly: bool = False) -> None:
         """Nothing is held."""
 
 
@@ -72,6 +87,8 @@ class Checkpoints(NoCheckpoints):
     The folder is named after a fingerprint of the training and locked while it runs, so that of two equal trainings at
     the same time each has one. It holds the state after the last epoch, or after each one; when the training is
     finished, the fitted weights alone.
+
+    Once training has begun, no trouble with the folder is an error: the first one is a `UserWarning`.
 
     Parameters
     ----------
@@ -83,64 +100,104 @@ class Checkpoints(NoCheckpoints):
         Whether the states of all epochs stay.
     device : str
         Where a state is to be loaded.
-
-    Attributes
-    ----------
-    state : dict or None
-        The state found.
-    seed : int or None
-        That of the training, to be set where none was found.
     """
 
     writes = True
 
     def __init__(self, directory, fingerprint: str, *, keeps_all: bool, device: str) -> None:
         self.keeps_all = keeps_all
-        self.folder, self._lock = _first_free(Path(directory), f"fit-{fingerprint}")
+        self._has_warned = False
         try:
-            for left in self.folder.glob("*" + TEMPORARY):  # of a process killed while it wrote
-                left.unlink()
-            paths = [path for path in [self.folder / FINISHED, *reversed(self._epochs())] if path.exists()]
-            super().__init__(read_state(paths[0], device) if paths else None)
-        except BaseException:
-            self.close()
-            raise
+            self.folder, self._lock = _first_free(Path(directory), f"fit-{fingerprint}")
+            try:
+                self._lock_file = os.stat(self._lock.lock_file)
+                for left in self.folder.glob("*" + TEMPORARY):  # of a process killed while it wrote
+                    with contextlib.suppress(OSError):
+                        left.unlink()
+                super().__init__(*self._latest(device))
+            except BaseException:
+                self.close(quietly=True)
+                raise
+        except (OSError, NotImplementedError) as error:  # the latter where files cannot be locked
+            message = f"checkpoint_dir={str(directory)!r} cannot be used: {error}"
+            raise OSError(getattr(error, "errno", None), message) from error
 
-    def close(self) -> None:
-        """Let others have the folder; one that holds nothing goes."""
-        empty = not any(path.suffix == ".pt" for path in self.folder.iterdir())
-        self._lock.release()
-        if empty:
-            Path(self._lock.lock_file).unlink(missing_ok=True)
-            self.folder.rmdir()
+    def close(self, *, quietly: bool = False) -> None:
+        """Let others have the folder; one that holds nothing goes. Quietly, where another error is on its way."""
+        for step in (self._remove_lock_of_empty_folder, self._lock.release, self._remove_empty_folder):
+            try:
+                step()
+            except Exception as error:
+                if not quietly:
+                    self._warn(f"The folder of checkpoints {self.folder} could not be left in order: {error}.")
 
     def write(self, net) -> None:
         """Write the state after an epoch, and remove that of the one before."""
-        self._write(f"epoch-{len(net.history):06d}.pt", state_of_training(net))
+        self._write(f"epoch-{len(net.history):06d}.pt", net)
 
     def finish(self, net) -> None:
         """Write what was fitted, and remove the rest."""
         if self.state is None or self.state["optimizer"] is not None:
-            self._write(FINISHED, state_of_training(net, finished=True))
+            self._write(FINISHED, net, finished=True)
 
-    def _write(self, name: str, state: dict) -> None:
-        path, earlier = self.folder / name, self._epochs()
+    def _write(self, name: str, net, *, finished: bool = False) -> None:
+        path = self.folder / name
         try:
-            write_state(path, state | {"seed": self.seed})
-            if not self.keeps_all:
-                for other in earlier:
-                    if other != path:
-                        other.unlink()
-        except OSError as error:
-            warnings.warn(
-                f"The checkpoint {path} could not be written: {error}. Training goes on without it; an earlier one "
-                "stays.",
-                UserWarning,
-                stacklevel=2,
+            self._check_folder()
+            earlier = self._epochs()
+            write_state(path, state_of_training(net, finished=finished) | {"seed": self.seed})
+        except Exception as error:
+            self._warn(
+                f"The checkpoint {path} could not be written: {error}. Training continues without it; an earlier one "
+                "is kept."
             )
+            return
+        for other in earlier:
+            if other != path and not self.keeps_all:
+                try:
+                    other.unlink(missing_ok=True)
+                except OSError as error:
+                    self._warn(f"The earlier checkpoint {other} could not be removed: {error}.")
+
+    def _latest(self, device: str) -> tuple[dict, Path] | tuple[None, None]:
+        """The state of the finished fit, else that of the last epoch, and its file."""
+        for path in [self.folder / FINISHED, *reversed(self._epochs())]:
+            with contextlib.suppress(FileNotFoundError):
+                state = read_state(path, device)
+                seed = state.get("seed") if isinstance(state, dict) else None
+                if type(seed) is not int or not 0 <= seed <= LAST_SEED:
+                    raise ValueError(f"{path} does not hold a state with a seed. Remove it to train from the start.")
+                return state, path
+        return None, None
 
     def _epochs(self) -> list[Path]:
         return sorted(path for path in self.folder.iterdir() if re.fullmatch(r"epoch-\d+\.pt", path.name))
+
+    def _check_folder(self) -> None:
+        """Raise `OSError` where the folder was removed, and another fit has made one of its name."""
+        with contextlib.suppress(FileNotFoundError):
+            if not os.path.samestat(os.stat(self._lock.lock_file), self._lock_file):
+                raise OSError(errno.EBUSY, "Another fit has taken the place of the folder")
+
+    def _remove_lock_of_empty_folder(self) -> None:
+        # Before the lock is released: after that the file may be another fit's.
+        if not any(path.suffix == ".pt" for path in self.folder.iterdir()):
+            with contextlib.suppress(PermissionError):  # on Windows, where no open file can be removed
+                Path(self._lock.lock_file).unlink(missing_ok=True)
+
+    def _remove_empty_folder(self) -> None:
+        try:
+            self.folder.rmdir()
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT):
+                raise
+
+    def _warn(self, message: str) -> None:
+        """Warn once of a training's trouble, at the line that called the library."""
+        if self._has_warned:
+            return
+        self._has_warned = True
+        warn_caller(message)
 
 
 class WriteCheckpoints(Callback):
@@ -154,105 +211,24 @@ class WriteCheckpoints(Callback):
 
 
 def _first_free(directory: Path, name: str) -> tuple[Path, FileLock]:
-    """The first folder of that name, or with a number behind it, that no other training holds, and its lock."""
+    """The first folder of that name, or with a number behind it, that no other training holds, and its lock.
+
+    Equal fits may remove a folder between any two steps here; then it is made again.
+    """
     number = 1
+    attempts_left = ATTEMPTS
     while True:
         folder = directory / (name if number == 1 else f"{name}-{number}")
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / ".lock", timeout=0)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(folder / ".lock", timeout=0)
             lock.acquire()
-            return folder, lock
+            if Path(lock.lock_file).exists():  # else it was removed before it was locked, and guards nothing
+                return folder, lock
+            lock.release()
         except Timeout:
             number += 1
-
-
-def state_of_training(net, *, finished: bool = False) -> dict:
-    """Plain values and tensors that a training goes on from, or those of a finished one."""
-    state = {
-        "module": net.module_.state_dict(),
-        "history": _plain(net.history.to_list()),
-        "callbacks": {name: _state_of_callback(callback, finished) for name, callback in net.callbacks_},
-        "optimizer": None,
-    }
-    if not finished:
-        state["optimizer"] = _plain(net.optimizer_.state_dict())
-        state["masks"] = {name: layer.ahead for name, layer in _dropouts(net) if layer.ahead is not None}
-        state["random"] = generator_on("cpu").get_state()
-        if torch.device(net.device).type == "cuda":
-            state["random_cuda"] = generator_on(net.device).get_state()
-    return state
-
-
-def restore_training(net, state: dict) -> None:
-    """Bring a net, whose training has begun, to where `state_of_training` was."""
-    net.module_.load_state_dict(state["module"])
-    net.history.extend(state["history"])
-    for name, callback in net.callbacks_:
-        _restore_callback(callback, state["callbacks"].get(name, {}))
-    if state["optimizer"] is None:
-        return
-    net.optimizer_.load_state_dict(state["optimizer"])
-    for name, layer in _dropouts(net):
-        layer.ahead = state["masks"].get(name)
-    generator_on("cpu").set_state(state["random"].cpu())
-    if "random_cuda" in state and torch.device(net.device).type == "cuda":
-        generator_on(net.device).set_state(state["random_cuda"].cpu())
-
-
-def has_stopped(net) -> bool:
-    """Whether early stopping has ended a training."""
-    return any(
-        isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience for _, callback in net.callbacks_
-    )
-
-
-def _dropouts(net):
-    return [(name, layer) for name, layer in net.module_.named_modules() if isinstance(layer, FastDropout)]
-
-
-def _state_of_callback(callback, finished: bool) -> dict:
-    """The plain ones among a callback's fitted attributes, and what its schedule knows."""
-    fitted = {name: value for name, value in vars(callback).items() if name.endswith("_")}
-    if finished:
-        fitted.pop("best_model_weights_", None)  # the fitted ones
-    state = _plain_ones(fitted)
-    schedule = getattr(callback, "lr_scheduler_", None)
-    if hasattr(schedule, "state_dict"):
-        state["lr_scheduler_"] = _plain_ones(schedule.state_dict())
-    return state
-
-
-def _restore_callback(callback, state: dict) -> None:
-    for name, value in state.items():
-        if name == "lr_scheduler_":
-            if hasattr(callback, name):
-                getattr(callback, name).load_state_dict(value)
-        else:
-            setattr(callback, name, value)
-
-
-def _plain_ones(values: dict) -> dict:
-    """Those that `_plain` knows; functions, files and the like are as training begins with them."""
-    plain = {}
-    for name, value in values.items():
-        with contextlib.suppress(TypeError):
-            plain[name] = _plain(value)
-    return plain
-
-
-def _plain(value):
-    """A value as ``torch.load(..., weights_only=True)`` reads it; TypeError if there is none."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return torch.from_numpy(value)
-    if isinstance(value, dict):
-        return {key: _plain(of_key) for key, of_key in value.items()}
-    if isinstance(value, list | tuple):
-        return (list if isinstance(value, list) else tuple)(map(_plain, value))
-    if value is None or type(value) in (bool, int, float, str) or isinstance(value, torch.Tensor):
-        return value
-    raise TypeError(
-        f"A checkpoint holds numbers, texts and arrays, no {type(value).__name__}; record another value in the history."
-    )
+        except OSError:
+            if not attempts_left:
+                raise
+            attempts_left -= 1

@@ -1,6 +1,6 @@
 """The skorch net: one training path for every estimator, from codes to the best epoch's weights."""
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,7 @@ from skorch import NeuralNet
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PassthroughScoring
 from skorch.helper import predefined_split
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from sklearn_ncf.nn import (
     ITEM,
@@ -21,8 +22,9 @@ from sklearn_ncf.nn import (
 )
 from sklearn_ncf.training._als import AlternatingLeastSquares
 from sklearn_ncf.training._batches import Batch, BatchIterator, Ratings
-from sklearn_ncf.training._callbacks import BEST_EPOCH
-from sklearn_ncf.training._checkpoints import Checkpoints, has_stopped, restore_training
+from sklearn_ncf.training._callbacks import BEST_EPOCH, explain_missing_column
+from sklearn_ncf.training._checkpoint_state import has_stopped, restore_training
+from sklearn_ncf.training._checkpoints import Checkpoints
 from sklearn_ncf.training._losses import RankingLoss, RatingLoss
 from sklearn_ncf.training._optimizers import optimizer_params
 from sklearn_ncf.training._processes import SharedTraining, mean_over_processes, n_processes
@@ -60,6 +62,9 @@ class NCFNet(NeuralNet):
                 if not (isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience):
                     raise
                 stopped = interrupt
+            except Exception as error:
+                explain_missing_column(self, callback, error)
+                raise
         if stopped is not None:
             raise TrainingStopped from stopped
 
@@ -223,7 +228,7 @@ def _watches_batches(callback: Callback) -> bool:
     if isinstance(callback, PassthroughScoring):
         return False  # asks for the mean over batches
     if isinstance(callback, LRScheduler) and callback.event_name is None:
-        return False  # asks for its turn after each step
+        return callback.policy_ is ReduceLROnPlateau  # others ask for nothing but their turn after each step
     hooks = ("on_batch_begin", "on_batch_end", "on_grad_computed")
     return any(getattr(type(callback), hook, None) is not getattr(Callback, hook) for hook in hooks)
 
@@ -300,16 +305,18 @@ def train(
     net.id_counts_, net.id_means_ = (as_tensors(columns, net.device) for columns in (id_counts, id_means))
     net.set_params(train_split=None if validation is None else predefined_split(validation))
     state = None if checkpoints is None else checkpoints.state
+    failed = True
     net.notify("on_train_begin", X=data, y=None)
     if state is not None:
-        restore_training(net, state)
+        restore_training(net, state, checkpoints.source)
     if n_processes() > 1 and not isinstance(net.optimizer_, AlternatingLeastSquares):  # which all processes solve alike
         net.shared_ = SharedTraining(net)
     try:
         if not has_stopped(net):
             net.fit_loop(data, epochs=net.max_epochs - len(net.history))
+        failed = False
     except TrainingStopped:
-        pass
+        failed = False
     except KeyboardInterrupt:
         if net.history and "dur" not in net.history[-1]:
             net.history.pop()  # an epoch that did not end
@@ -319,7 +326,8 @@ def train(
         net.set_params(train_split=None)  # or the net would hold on to the validation part
         shared, net.shared_ = net.shared_, None
         if net.history:
-            net.notify("on_train_end", X=data, y=None)
+            with suppress(Exception) if failed else nullcontext():  # or it would hide what failed
+                net.notify("on_train_end", X=data, y=None)
         net._tell_history("end_training")
         if isinstance(net.optimizer_, AlternatingLeastSquares):
             net.optimizer_.end_training()
