@@ -7,7 +7,6 @@ import os
 import re
 import tempfile
 import threading
-import warnings
 import zipfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 from sklearn.datasets import get_data_home
 from sklearn.utils._param_validation import StrOptions, validate_params
 
+from sklearn_ncf._warnings import warn_caller
 from sklearn_ncf.datasets._movielens_files import open_archive
 from sklearn_ncf.datasets._read_movielens import read_files, read_movielens
 from sklearn_ncf.datasets._transfer import transfer
@@ -169,12 +169,10 @@ def fetch_movielens(variant, *, data_home=None, download_if_missing=True, return
         if not download_if_missing:
             raise _make_error_of_missing(path, damage)
         if not _download(path, checksum):
-            warnings.warn(
+            warn_caller(
                 f"{name} cannot be verified: GroupLens publishes no checksum at {BASE_URL}{name}.md5. It came from "
                 "GroupLens' server and is read as it is; for results that others are to repeat, take an edition that "
-                "never changes, such as '1m'.",
-                UserWarning,
-                stacklevel=3,  # fetch_movielens, and its check of parameters
+                "never changes, such as '1m'."
             )
     return read_movielens(path, return_X_y=return_X_y, as_frame=as_frame)
 
