@@ -76,7 +76,6 @@ class BaseNCF(BaseEstimator):
         """Vectors of the items, in the order of ``encoder_.categories_[1]``."""
         return self._embeddings_of(1)
 
-    @default_settings()
     def _fit(self, X, y, sample_weight, validation, *, goes_on, holds_out, max_epochs, schedule, learning_rate):
         """Train on checked targets and weights; `validation`, a pair of table and targets, chooses the epoch.
 
@@ -92,6 +91,7 @@ class BaseNCF(BaseEstimator):
             parts.append((validation_codes, validation[1], None))
 
         with (
+            default_settings(),
             checkpoints_of(self, encoder, parts, device, goes_on=goes_on) as checkpoints,
             seeded_generators(self.random_state, device, seed=checkpoints.seed) as checkpoints.seed,
         ):

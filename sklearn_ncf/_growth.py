@@ -11,7 +11,6 @@ BATCHES = 20  # an epoch, at least,
 SMALLEST_BATCH = 32  # unless they would be smaller than this
 
 
-@default_settings()
 def grow(estimator, X, y, sample_weight):
     """Learn from further rows what they say of their own ids, and leave all else as it is.
 
@@ -32,7 +31,10 @@ def grow(estimator, X, y, sample_weight):
         for counts, column, now in zip(seen.counts, ids, n_now, strict=True)
     ]
     batch_size = min(estimator._batch_size(encoder._n_rows_seen), max(SMALLEST_BATCH, len(codes) // BATCHES))
-    with seeded_generators(estimator.random_state, device, seed=agreed_seed(estimator.random_state)):
+    with (
+        default_settings(),
+        seeded_generators(estimator.random_state, device, seed=agreed_seed(estimator.random_state)),
+    ):
         whole = build_net(
             *estimator._module_and_params(n_ids_of(encoder), output),
             loss=estimator._params.loss,

@@ -1,7 +1,7 @@
 """to_onnx: the graph in onnxruntime predicts what the model does, and what cannot be exported is refused."""
 
 import io
-import logging
+import logging.handlers
 import pickle
 import sys
 import threading
@@ -9,6 +9,7 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout
 from datetime import datetime
+from queue import Queue
 
 import numpy as np
 import onnx
@@ -343,7 +344,7 @@ def test_exports_in_several_threads_write_what_one_alone_writes_and_leave_the_pr
     assert (tmp_path / "0.onnx").read_bytes() == (tmp_path / "first.onnx").read_bytes()
 
 
-def test_during_an_export_other_threads_print_warn_and_log_as_ever(ratings, tmp_path, own_network, caplog, capsys):
+def test_during_an_export_other_threads_print_warn_and_log_as_ever(ratings, tmp_path, own_network, capsys):
     in_forward, goes_on = threading.Event(), threading.Event()
 
     class Waits(own_network):
@@ -354,7 +355,11 @@ def test_during_an_export_other_threads_print_warn_and_log_as_ever(ratings, tmp_
             return super().forward(codes)
 
     model = small(architecture=Waits).fit(*ratings)
-    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
+    logger, logged = (
+        logging.getLogger("torch.onnx._internal.exporter._registration"),
+        logging.handlers.QueueHandler(Queue()),
+    )
+    logger.addHandler(logged)
     level = logger.level, logging.getLogger("torch.onnx").level
     with ThreadPoolExecutor(1) as pool:
         export = pool.submit(to_onnx, model, tmp_path / "model.onnx")
@@ -373,9 +378,10 @@ def test_during_an_export_other_threads_print_warn_and_log_as_ever(ratings, tmp_
                 print("redirected")  # noqa: T201
         finally:
             goes_on.set()
+            logger.removeHandler(logged)
     assert "redirected" in mine.getvalue()
     assert "printed meanwhile" in capsys.readouterr().out
-    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == ["logged meanwhile"]
+    assert [record.message for record in logged.queue.queue] == ["logged meanwhile"]  # and nothing of the export
     with pytest.raises(UserWarning):
         warnings.warn("warned afterwards", UserWarning, stacklevel=1)
     assert pickle.loads(pickle.dumps(warnings.filters)) is not None  # joblib sends them to its workers

@@ -185,3 +185,25 @@ def test_a_network_alone_follows_torchs_defaults():
     assert {(tensor.dtype, tensor.device.type) for tensor in named} == {(torch.float16, "meta")}
     plain = EmbeddingNN([3, 4], use_history=True).state_dict().values()
     assert {(tensor.dtype, tensor.device.type) for tensor in plain} == {(torch.float32, "cpu")}
+
+
+def test_a_fit_under_inference_mode_resumes_from_checkpoints(tmp_path):
+    class Interrupt(Callback):
+        def on_epoch_begin(self, net, **kwargs):
+            if len(net.history) == 2:
+                raise KeyboardInterrupt
+
+    model = NCFRegressor(max_epochs=3, random_state=0)
+    alone = model.fit(X, Y).predict(X)
+    model.set_params(checkpoint_dir=tmp_path)
+    with torch.inference_mode(), torch.device("meta"):
+        with pytest.raises(KeyboardInterrupt):
+            model.set_params(callbacks=[Interrupt]).fit(X, Y)
+        path = next(tmp_path.glob("*/epoch-*.pt"))
+        resumed = NCFRegressor(max_epochs=3, random_state=0, checkpoint_dir=tmp_path)
+        resumed.fit(X, Y)  # makes the folder that has the name of this fit
+        folder = next(folder for folder in tmp_path.iterdir() if folder != path.parent)
+        (folder / "finished.pt").unlink()
+        path.rename(folder / path.name)
+        np.testing.assert_array_equal(resumed.fit(X, Y).predict(X), alone)
+    assert resumed.n_iter_ == 3

@@ -48,17 +48,16 @@ def global_generators_lent() -> Iterator[None]:
         yield
         return
     with LOCK:
-        global_ones = {type_: _global_generator(own) for type_, own in generators.items()}
-        outer = {type_: generator.get_state() for type_, generator in global_ones.items()}
-        for type_, own in generators.items():
-            global_ones[type_].set_state(own.get_state())
+        lent = [(own, borrower, borrower.get_state()) for own, borrower in _with_global_ones(generators)]
         try:
+            for own, borrower, _ in lent:
+                borrower.set_state(own.get_state())
             with drawing_from(None):
                 yield
         finally:
-            for type_, own in generators.items():
-                own.set_state(global_ones[type_].get_state())
-                global_ones[type_].set_state(outer[type_])
+            for own, borrower, outer in lent:
+                own.set_state(borrower.get_state())
+                borrower.set_state(outer)
 
 
 def replacing_global_generators() -> AbstractContextManager:
@@ -94,10 +93,9 @@ def _with_generator(func, args, kwargs):
     return func, args, kwargs
 
 
-def _global_generator(own: torch.Generator) -> torch.Generator:
-    """Torch's global generator on the device of another."""
-    if own.device.type == "cpu":
-        return torch.default_generator
-    module = torch.get_device_module(own.device)
-    index = own.device.index if own.device.index is not None else module.current_device()
-    return module.default_generators[index]
+def _with_global_ones(generators):
+    """Pairs of a training's generators and torch's global ones of the same devices; elsewhere torch shows none."""
+    yield generators["cpu"], torch.default_generator
+    if "cuda" in generators:
+        index = generators["cuda"].device.index
+        yield generators["cuda"], torch.cuda.default_generators[torch.cuda.current_device() if index is None else index]
