@@ -41,7 +41,7 @@ def as_local(values, name):
     return values
 
 
-def as_numbers(values, name):
+def as_numbers(values, name, what="values"):
     """Numbers in any container as an array of numbers, missing ones as NaN.
 
     Sparse and complex ones stay what they are: scikit-learn's checks, which follow, refuse them.
@@ -50,7 +50,7 @@ def as_numbers(values, name):
     if issparse(values) or isinstance(values, np.matrix):
         return values
     if np.ma.is_masked(values):
-        raise ValueError(f"{name} holds masked values, which are missing; remove these rows.")
+        raise ValueError(f"{name} holds masked {what}, which are missing; remove these rows.")
     try:
         array = np.asarray(values)
         if array.dtype == object:

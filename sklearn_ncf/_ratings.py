@@ -20,7 +20,7 @@ def check_ratings(X, y, *, estimator, names=("X", "y")):
     if y is None:
         raise ValueError(f"{type(estimator).__name__} requires y to be passed, but the target y is None.")
     X = as_local(X, names[0])
-    y = y if isinstance(y, Real) else as_numbers(y, name)
+    y = y if isinstance(y, Real) else as_numbers(y, name, "ratings")
     y = column_or_1d(y, dtype=[np.float64, np.float32], warn=True)
     check_consistent_length(X, y)
     assert_all_finite(y, input_name=name)
@@ -72,7 +72,7 @@ def check_weight(sample_weight, y):
     if sample_weight is None:
         return None
     if not isinstance(sample_weight, Number):
-        sample_weight = as_numbers(sample_weight, "sample_weight")
+        sample_weight = as_numbers(sample_weight, "sample_weight", "weights")
         if not sample_weight.shape[0]:
             raise ValueError(f"sample_weight is empty; it must hold a weight for each of the {len(y)} rows.")
     sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)

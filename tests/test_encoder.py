@@ -931,8 +931,6 @@ def test_a_mixed_column_takes_the_types_that_it_was_fitted_on():
     [
         ([1, 2], "Expected 2D array, got 1D array"),
         (["a", "b"], "Expected 2D array, got 1D array"),
-        ("ab", "Expected 2D array, got scalar"),
-        (None, "Expected 2D array, got scalar"),
         ([], "Expected 2D array, got 1D array"),
         ([[1, 2], [3]], "Expected 2D array|inhomogeneous"),
         (pd.Series([1, 2]), "Expected a 2-dimensional container"),
@@ -954,6 +952,13 @@ def test_a_mixed_column_takes_the_types_that_it_was_fitted_on():
 def test_what_is_no_table_of_ids_is_refused(X, expected):
     for method in (IdEncoder().fit, IdEncoder().fit_transform, IdEncoder().partial_fit):
         with pytest.raises(ValueError, match=expected):
+            method(X)
+
+
+@pytest.mark.parametrize("X", ["ab", None])
+def test_what_has_no_rows_is_refused_by_the_name_of_the_argument(X):
+    for method in (IdEncoder().fit, IdEncoder().fit_transform, IdEncoder().partial_fit):
+        with pytest.raises(TypeError, match="X must be a data frame, an array or a list; got"):
             method(X)
 
 
