@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from skorch.callbacks import Callback
 
+from sklearn_ncf import NCFRegressor
 from sklearn_ncf.training._checkpoints import Checkpoints, read_state
 
 CALLS = ("open", "replace", "fsync", "unlink", "rmdir", "mkdir", "listdir", "scandir", "stat")
@@ -138,14 +139,23 @@ WAYS = {
     "another fit's": replaced_by_another_fit,
     "folders": replaced_by_folders,
 }
+
+
+@pytest.fixture(scope="module")
+def whole(ratings):
+    """Predictions of a fit without checkpoints."""
+    X, y = ratings
+    model = NCFRegressor("gmf", embedding_dim=8, max_epochs=2, random_state=0, device="cpu")
+    return model.fit(X, y).predict(X)
+
+
 MOMENTS = [("train begin", 0), ("epoch begin", 1), ("batch end", 1), ("epoch end", 2), ("train end", 2)]
 
 
 @pytest.mark.parametrize("how", WAYS)
 @pytest.mark.parametrize("at", MOMENTS, ids=str)
-def test_a_fit_is_returned_whatever_becomes_of_the_folder(quick, ratings, tmp_path, monkeypatch, how, at):
+def test_a_fit_is_returned_whatever_becomes_of_the_folder(quick, ratings, whole, tmp_path, monkeypatch, how, at):
     X, y = ratings
-    whole = quick(max_epochs=2).fit(X, y).predict(X)
     for name, value in {"at": at, "how": how, "folder": tmp_path / "runs"}.items():
         monkeypatch.setattr(Wrecks, name, value)
     with pytest.warns(UserWarning, match=r"runs.fit-.*") as caught:
