@@ -126,10 +126,7 @@ def read_ids(vector, name):
     try:
         (column,) = read_table(_as_single_column(vector, name), estimator=None)[1]
     except TypeError as error:
-        raise TypeError(
-            f"{name} holds something that cannot be an id: an id is a string or a number, or anything else that Python "
-            f"can hash. {error}"
-        ) from error
+        raise TypeError(f"{name} holds something that cannot be an id: {error}") from error
     return column
 
 

@@ -24,9 +24,10 @@ def as_series(ids):
     return pd.Series(ids, dtype=object)
 
 
-def take(series, rows):
-    """The given rows of a Series, numbered from 0."""
-    return series.take(rows).reset_index(drop=True)
+def take_as_series(ids, rows):
+    """The given rows of ids as a Series; only the ids that occur are looked at, of which there may be few."""
+    used, places = np.unique(rows, return_inverse=True) if len(rows) else (slice(None), rows)
+    return as_series(ids[used]).take(places).reset_index(drop=True)
 
 
 def is_missing(ids):

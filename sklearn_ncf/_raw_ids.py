@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_ncf._columns import MISSING, as_objects, read_table
 from sklearn_ncf._encoder import IdEncoder
 from sklearn_ncf._id_arguments import FittedIds, distinct_ids, distinct_rows, is_table, names_of, plain
-from sklearn_ncf._id_columns import as_series, is_missing, take
+from sklearn_ncf._id_columns import as_series, is_missing, take_as_series
 from sklearn_ncf._unwrap import unwrap
 from sklearn_ncf.nn import ITEM, USER
 
@@ -150,7 +150,7 @@ class RawIds:
         any_id = np.zeros(n_rows, dtype=np.intp)
         frame = pd.DataFrame(
             {
-                j: as_series(columns[j]) if j in columns else take(as_series(self._any_id(j, level)), any_id)
+                j: as_series(columns[j]) if j in columns else take_as_series(self._any_id(j, level), any_id)
                 for j in range(self.n_columns)
             }
         )

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils._param_validation import Interval, validate_params
 
-from sklearn_ncf._id_columns import as_series, take
+from sklearn_ncf._id_columns import take_as_series
 from sklearn_ncf._numbers import as_python
 from sklearn_ncf._progress import progress_bar
 from sklearn_ncf._ranking import SCORES_AT_ONCE, best_columns
@@ -223,8 +223,8 @@ def _lists(score, queries, n_candidates, n_items, of, verbose=0):
 
 def _as_frame(queries, rows, item, candidates, columns, ranks, scores):
     """The lists as a table of raw ids: of queries by row and of candidates by column."""
-    named = {name: take(as_series(ids), rows) for name, ids in queries.items()}
-    named |= {item: take(as_series(candidates), columns), "rank": ranks, "score": scores}
+    named = {name: take_as_series(ids, rows) for name, ids in queries.items()}
+    named |= {item: take_as_series(candidates, columns), "rank": ranks, "score": scores}
     if len(named) < len(queries) + 3:
         raise ValueError(f"Columns of fit must not be named 'rank' or 'score', and differ; got {[*queries, item]}.")
     return pd.DataFrame(named)
