@@ -311,7 +311,7 @@ class NCFRanker(BaseNCF):
     def _output_params(self, y, sample_weight, *, goes_on):
         return {"output_range": None, "output_center": 0.0, "output_scale": 1.0}
 
-    def _optimizer(self, n_columns, *, grows):
+    def _optimizer(self, n_columns):
         can_be_solved = (
             self.architecture == "gmf" and self.loss == "squared_error" and not self.use_history and n_columns == 2
         )
@@ -320,13 +320,11 @@ class NCFRanker(BaseNCF):
                 "The 'optimizer' parameter of NCFRanker must not be 'als' but with architecture='gmf', "
                 "loss='squared_error', use_history=False and two columns; use 'auto'."
             )
-        if self.optimizer not in ("auto", "als") or not can_be_solved:
-            return self.optimizer
-        return "auto" if grows else "als"
+        return "als" if self.optimizer == "auto" and can_be_solved else self.optimizer
 
     def _module_and_params(self, n_ids, output):
         module, params = super()._module_and_params(n_ids, output)
-        if self._optimizer(len(n_ids), grows=False) == "als":
+        if self._optimizer(len(n_ids)) == "als":
             params["use_bias"] = False
         return module, params
 

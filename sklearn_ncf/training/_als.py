@@ -52,24 +52,36 @@ class AlternatingLeastSquares(torch.optim.Optimizer):
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
         self._sides: list[_Side] = []
 
-    def update(self, pairs: Tensor, weight: Tensor, ids: list[Tensor], known: list[Tensor], total: float) -> None:
-        """Let the sweeps that follow solve for some ids alone, from all of their pairs, and leave the others alone.
+    def update(
+        self,
+        module,
+        pairs: Tensor,
+        weight: Tensor,
+        *,
+        ids: list[Tensor],
+        known: list[Tensor],
+        total: float,
+    ) -> None:
+        """Let the sweeps that follow solve for some ids alone, each from all of its pairs.
 
         Parameters
         ----------
+        module : EmbeddingNN
+            The network that the sweeps are for.
         pairs : Tensor of shape (n_pairs, 2), int64
-            All pairs, old and new ones, that one of the ids stands in, each once, as rows of the table.
+            Codes of all pairs that one of the ids stands in, from earlier rows and new ones, each pair once.
         weight : Tensor of shape (n_pairs,)
             Their weights.
-        ids, known : lists of a Tensor for users and one for items, int64
-            Rows of the ids to solve for, and of all that stand in any pair.
+        ids, known : lists of two int64 Tensors
+            Codes of the users and items to solve for, and of all those that stand in any pair.
         total : float
-            Weight of all pairs, those of other ids included.
+            Weight of all pairs, including those of other ids.
         """
         self._sides = []
         for column in (USER, ITEM):
             own = torch.isin(pairs[:, column], ids[column])
-            self._sides.append(_Side(pairs[own], weight[own], column, known=known[column], total=total))
+            rows = known[column] + module.first_rows[column]
+            self._sides.append(_Side(module.table_rows(pairs[own]), weight[own], column, known=rows, total=total))
 
     def end_training(self) -> None:
         """Release the pairs, which only training needs."""
