@@ -111,6 +111,11 @@ class Seen:
         """Which codes of a column stand for ids that had training rows."""
         return self.counts[column][codes + N_SPECIAL] > 0
 
+    def contain(self, codes):
+        """Which rows of codes are training pairs."""
+        n_items = int(max(self.pairs[:, 1].max(initial=0), codes[:, 1].max(initial=0))) + N_SPECIAL + 1
+        return np.isin(_keys(codes, n_items), _keys(self.pairs, n_items))
+
     def pairs_not_in(self, other):
         """The training pairs that another one does not have."""
         n_items = int(max(self.pairs[:, 1].max(initial=0), other.pairs[:, 1].max(initial=0))) + N_SPECIAL + 1
