@@ -19,6 +19,10 @@ def grow(estimator, X, y, sample_weight):
     """
     encoder, rows, output, device = estimator._encoded(X, y, sample_weight, goes_on=True)
     prepare = _solve if estimator._optimizer(encoder.n_features_in_) == "als" else _train_part
+    if estimator._ranks:
+        rows = _not_learned(estimator, rows)
+        if not len(rows[0]):
+            return estimator
     with seeded_torch(estimator.random_state, device, seed=agreed_seed(estimator.random_state)):
         whole, seen, net, data, give_back = prepare(estimator, encoder, rows, output, device)
 
@@ -35,6 +39,15 @@ def grow(estimator, X, y, sample_weight):
                 keep()
             raise
         return keep()
+
+
+def _not_learned(estimator, rows):
+    """The rows but for pairs that have been learned: again, they would only pull harder. A context makes a new row."""
+    codes, *_ = rows
+    new = ~estimator._seen.contain(codes)
+    if codes.shape[1] > 2 or new.all():
+        return rows
+    return [None if column is None else column[new] for column in rows]
 
 
 def _solve(estimator, encoder, rows, output, device):
@@ -104,7 +117,12 @@ def _train_part(estimator, encoder, rows, output, device):
         device=device,
     )
     net.module_.take_part(whole.module_, as_tensors(ids, device))
-    net.penalty_ = Anchor(net.module_, as_tensors(n_before, device), as_tensors(n_now, device))
+    net.penalty_ = Anchor(
+        net.module_,
+        as_tensors(n_before, device),
+        as_tensors(n_now, device),
+        ranking_loss=estimator.loss if estimator._ranks else None,
+    )
     sampler = estimator._sampler(seen.part(ids), device)
     data = Ratings(np.stack(places, axis=1), y, sample_weight, device=device, sampler=sampler)
     return whole, seen, net, data, lambda: net.module_.give_back(whole.module_, as_tensors(taken, device))
