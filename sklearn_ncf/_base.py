@@ -97,7 +97,10 @@ class BaseNCF(BaseEstimator):
         ):
             if holds_out and validation is None:
                 parts = self._split(part, checkpoints.seed)
-            seen = (self._seen if goes_on else Seen()).with_rows(*parts[0], n_ids_of(encoder))
+            solved = self._optimizer(encoder.n_features_in_) == "als"
+            seen = (self._seen if goes_on else Seen()).with_rows(
+                *parts[0], n_ids_of(encoder), weighs_pairs=solved
+            )
             if holds_out and validation is None:
                 seen = seen.with_held_out(parts[1][0])
             held_out_pairs = parts[1][0][:, :2] if len(parts) > 1 else None
@@ -206,10 +209,9 @@ class BaseNCF(BaseEstimator):
         has_validation=False,
         validation_score=None,
         checkpoints=None,
-        grows=False,
     ):
         """A net to train on `n_rows` rows, with all that the parameters ask for."""
-        params, optimizer = self._params, self._optimizer(len(n_ids), grows=grows)
+        params, optimizer = self._params, self._optimizer(len(n_ids))
         if isinstance(params.architecture, str):
             width = params.embedding_dim * (2 if params.architecture == "neumf" else 1)
             has_layers = params.architecture != "gmf"
@@ -317,8 +319,8 @@ class BaseNCF(BaseEstimator):
     def _score_unknown(self, scores, knows_user, knows_item):
         """Overwrite scores of pairs of which nothing is known."""
 
-    def _optimizer(self, n_columns, *, grows):
-        """The parameter `optimizer`, or what it stands for; it `grows` where few rows are learnt beside many."""
+    def _optimizer(self, n_columns):
+        """The parameter `optimizer`, or what it stands for."""
         return self.optimizer
 
     def _sampler(self, seen, device, further_pairs=None):

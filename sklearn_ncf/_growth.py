@@ -1,23 +1,101 @@
-"""Growth: what further rows say of their own ids is learnt, and all else stays as it is."""
+"""Growth: what further rows say of their own ids is learned, and everything else stays as it is."""
 
 import numpy as np
 import torch
 
 from sklearn_ncf._random import seeded_generators
-from sklearn_ncf.nn import N_SPECIAL, default_settings
+from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, default_settings
 from sklearn_ncf.training import Anchor, Ratings, agreed_seed, as_tensors, build_net, train
 
 BATCHES = 20  # an epoch, at least,
 SMALLEST_BATCH = 32  # unless they would be smaller than this
+SWEEPS = 3  # of least squares: further ones gain little
 
 
 def grow(estimator, X, y, sample_weight):
-    """Learn from further rows what they say of their own ids, and leave all else as it is.
+    """Learn from further rows what they say of their own ids, and leave everything else as it is.
 
-    The ids of the rows are trained in a network of their own: its cost is that of the rows, not of the tables.
+    What least squares fit is solved for; else the ids of the rows are trained in a network of their own.
     """
-    encoder, (codes, y, sample_weight), output, device = estimator._encoded(X, y, sample_weight, goes_on=True)
-    seen = estimator._seen.with_rows(codes, y, sample_weight, n_ids_of(encoder))
+    encoder, rows, output, device = estimator._encoded(X, y, sample_weight, goes_on=True)
+    prepare = _solve if estimator._optimizer(encoder.n_features_in_) == "als" else _train_part
+    if estimator._ranks:
+        rows = _not_learned(estimator, rows)
+        if not len(rows[0]):
+            return estimator
+    with (
+        default_settings(),
+        seeded_generators(estimator.random_state, device, seed=agreed_seed(estimator.random_state)),
+    ):
+        whole, seen, net, data, give_back = prepare(estimator, encoder, rows, output, device)
+
+        def keep():
+            give_back()
+            whole.module_.fill_untrained(as_tensors(seen.counts, device), as_tensors(estimator._id_means(seen), device))
+            whole.module_.eval()
+            return estimator._keep(encoder, whole, seen, trained=net)
+
+        try:
+            train(net, data)
+        except KeyboardInterrupt:
+            if net.history:
+                keep()
+            raise
+        return keep()
+
+
+def _not_learned(estimator, rows):
+    """The rows but for pairs that have been learned: again, they would only pull harder. A context makes a new row."""
+    codes, *_ = rows
+    new = ~estimator._seen.contain(codes)
+    if codes.shape[1] > 2 or new.all():
+        return rows
+    return [None if column is None else column[new] for column in rows]
+
+
+def _solve(estimator, encoder, rows, output, device):
+    """Solve for the ids of the rows, each from all of its pairs, while all other ids stay as they are."""
+    codes, y, _ = rows
+    seen = estimator._seen.with_rows(*rows, n_ids_of(encoder), weighs_pairs=True)
+    whole = estimator._net(
+        n_ids_of(encoder),
+        output,
+        batch_size=len(codes),
+        n_rows=len(codes),
+        max_epochs=SWEEPS,
+        schedule="constant",
+        learning_rate=estimator._params.learning_rate,
+        weight_decay=estimator._params.weight_decay,
+        device=device,
+    )
+    carry_over(estimator.net_.module_, whole.module_)
+    ids = [np.unique(column) for column in codes.T]
+    of_ids = np.isin(seen.pairs[:, USER], ids[USER]) | np.isin(seen.pairs[:, ITEM], ids[ITEM])
+    pairs, weight = as_tensors([seen.pairs[of_ids], seen.weights_of(of_ids)], device)
+    whole.optimizer_.update(
+        whole.module_,
+        pairs.long(),
+        weight,
+        ids=as_tensors(ids, device),
+        known=as_tensors([np.flatnonzero(counts) - N_SPECIAL for counts in seen.counts], device),
+        total=float(seen.weights_of(slice(None)).sum(dtype=np.float64)),
+    )
+    return whole, seen, whole, Ratings(codes, y, device=device), lambda: None
+
+
+def _train_part(estimator, encoder, rows, output, device):
+    """Train the ids of the rows in a network of their own: its cost is that of the rows, not of the tables."""
+    codes, y, sample_weight = rows
+    seen = estimator._seen.with_rows(*rows, n_ids_of(encoder))
+    whole = build_net(
+        *estimator._module_and_params(n_ids_of(encoder), output),
+        loss=estimator._params.loss,
+        loss_scale=output["output_scale"],
+        ranks=estimator._ranks,
+        device=device,
+    )
+    carry_over(estimator.net_.module_, whole.module_)
+    whole.module_.remember(torch.from_numpy(seen.pairs_not_in(estimator._seen)))
     taken, places = zip(*(np.unique(column, return_inverse=True) for column in codes.T), strict=True)
     ids = estimator._with_candidates(taken, seen)  # those that the rows name first
     n_now = [
@@ -30,49 +108,27 @@ def grow(estimator, X, y, sample_weight):
         (counts[column + N_SPECIAL] - now).clip(min=0)
         for counts, column, now in zip(seen.counts, ids, n_now, strict=True)
     ]
-    batch_size = min(estimator._batch_size(encoder._n_rows_seen), max(SMALLEST_BATCH, len(codes) // BATCHES))
-    with (
-        default_settings(),
-        seeded_generators(estimator.random_state, device, seed=agreed_seed(estimator.random_state)),
-    ):
-        whole = build_net(
-            *estimator._module_and_params(n_ids_of(encoder), output),
-            loss=estimator._params.loss,
-            loss_scale=output["output_scale"],
-            ranks=estimator._ranks,
-            device=device,
-        )
-        carry_over(estimator.net_.module_, whole.module_)
-        whole.module_.remember(torch.from_numpy(seen.pairs_not_in(estimator._seen)))
-        net = estimator._net(
-            [len(column) for column in ids],
-            output,
-            batch_size=batch_size,
-            n_rows=len(codes),
-            max_epochs=estimator._params.max_epochs,
-            schedule=estimator.learning_rate_schedule,
-            learning_rate=estimator._params.learning_rate,
-            weight_decay=None,
-            device=device,
-            grows=True,
-        )
-        net.module_.take_part(whole.module_, as_tensors(ids, device))
-        net.penalty_ = Anchor(net.module_, as_tensors(n_before, device), as_tensors(n_now, device))
-
-        def keep():
-            net.module_.give_back(whole.module_, as_tensors(taken, device))
-            whole.module_.fill_untrained(as_tensors(seen.counts, device), as_tensors(estimator._id_means(seen), device))
-            whole.module_.eval()
-            return estimator._keep(encoder, whole, seen, trained=net)
-
-        try:
-            sampler = estimator._sampler(seen.part(ids), device)
-            train(net, Ratings(np.stack(places, axis=1), y, sample_weight, device=device, sampler=sampler))
-        except KeyboardInterrupt:
-            if net.history:
-                keep()
-            raise
-        return keep()
+    net = estimator._net(
+        [len(column) for column in ids],
+        output,
+        batch_size=min(estimator._batch_size(encoder._n_rows_seen), max(SMALLEST_BATCH, len(codes) // BATCHES)),
+        n_rows=len(codes),
+        max_epochs=estimator._params.max_epochs,
+        schedule=estimator.learning_rate_schedule,
+        learning_rate=estimator._params.learning_rate,
+        weight_decay=None,
+        device=device,
+    )
+    net.module_.take_part(whole.module_, as_tensors(ids, device))
+    net.penalty_ = Anchor(
+        net.module_,
+        as_tensors(n_before, device),
+        as_tensors(n_now, device),
+        ranking_loss=estimator.loss if estimator._ranks else None,
+    )
+    sampler = estimator._sampler(seen.part(ids), device)
+    data = Ratings(np.stack(places, axis=1), y, sample_weight, device=device, sampler=sampler)
+    return whole, seen, net, data, lambda: net.module_.give_back(whole.module_, as_tensors(taken, device))
 
 
 def carry_over(learnt, module):

@@ -1,5 +1,6 @@
 """NCFRanker: rankings from implicit feedback by neural collaborative filtering."""
 
+import warnings
 from numbers import Integral
 
 import numpy as np
@@ -12,12 +13,13 @@ from sklearn_ncf._containers import as_local
 from sklearn_ncf._ranking import METRICS, values_of_queries
 from sklearn_ncf._ratings import check_weight
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
-from sklearn_ncf.training import OPTIMIZERS, RANKING_LOSSES, NegativeSampler
+from sklearn_ncf.training import OPTIMIZERS, RANKING_LOSSES, NegativeSampler, undefined_score
 
 AUTO_NEGATIVES = {"gmf": 1024}  # shared by a batch, where they cost one product of two matrices,
 LAYERED_NEGATIVES = 16  # and where each of them costs a pass through layers
 FEW_NEGATIVES = 4  # the paper's number
 K = 10  # of the metrics that choose an epoch
+WARN_CALLER_OF_FIT = 6  # stacklevel of a warning in what trains
 
 
 class NCFRanker(BaseNCF):
@@ -74,7 +76,8 @@ class NCFRanker(BaseNCF):
     weight_decay : float or "auto", default="auto"
         As in :class:`NCFRegressor`, but that the L2 penalty of ``"auto"`` with Adam is 60 / `n` with
         ``"squared_error"`` and 0.5 / `n` with other losses, for biases too; `n` is the number of positives. With
-        ``"als"`` it grows with the square root of an id's number of pairs.
+        ``"als"`` it grows with the square root of an id's number of pairs. ``0.0`` is no penalty: with ``"als"``, of
+        the vectors that fit equally well, nearly the shortest are taken.
 
     learning_rate, learning_rate_schedule, batch_size, max_epochs
         As in :class:`NCFRegressor`; ``"als"`` has neither a learning rate nor batches.
@@ -86,7 +89,9 @@ class NCFRanker(BaseNCF):
 
     scoring : {"loss", "hit_rate", "ndcg", "recall", "reciprocal_rank"}, default="loss"
         What says which epoch is best on the validation part: the loss, with the same negatives every time, or a metric
-        of :mod:`sklearn_ncf.metrics` at 10 among all items that the user has not had in training.
+        of :mod:`sklearn_ncf.metrics` at 10 among all items that the user has not interacted with in training, the mean
+        over the users of the validation set that have such an item there. Where no user has one, the metric is
+        undefined: an error with `early_stopping`, else a warning, a `valid_score` of NaN and the last epoch's weights.
 
     validation_fraction : float, default=0.1
         Share of the rows held out by `early_stopping` where `fit` gets no `X_val`.
@@ -253,9 +258,16 @@ class NCFRanker(BaseNCF):
         ------
         ValueError
             If the shapes or values of `X`, `sample_weight`, `X_val` are not as said above, a parameter is out of its
-            range, or `device` is not there.
+            range, `device` is not available, or `early_stopping` is asked for by a metric that is undefined on the
+            validation set.
         FloatingPointError
             If the loss becomes infinite or ``NaN``.
+
+        Warns
+        -----
+        UserWarning
+            If the metric of `scoring` is undefined on `X_val`, because all of its rows are in `X` or their items are
+            not. The last epoch's weights are then the fitted ones.
         """
         X, y = _with_ones(X, "X")
         validation = None if X_val is None else _with_ones(X_val, "X_val")
@@ -312,7 +324,7 @@ class NCFRanker(BaseNCF):
     def _output_params(self, y, sample_weight, *, goes_on):
         return {"output_range": None, "output_center": 0.0, "output_scale": 1.0}
 
-    def _optimizer(self, n_columns, *, grows):
+    def _optimizer(self, n_columns):
         can_be_solved = (
             self.architecture == "gmf" and self.loss == "squared_error" and not self.use_history and n_columns == 2
         )
@@ -321,13 +333,11 @@ class NCFRanker(BaseNCF):
                 "The 'optimizer' parameter of NCFRanker must not be 'als' but with architecture='gmf', "
                 "loss='squared_error', use_history=False and two columns; use 'auto'."
             )
-        if self.optimizer not in ("auto", "als") or not can_be_solved:
-            return self.optimizer
-        return "auto" if grows else "als"
+        return "als" if self.optimizer == "auto" and can_be_solved else self.optimizer
 
     def _module_and_params(self, n_ids, output):
         module, params = super()._module_and_params(n_ids, output)
-        if self._optimizer(len(n_ids), grows=False) == "als":
+        if self._optimizer(len(n_ids)) == "als":
             params["use_bias"] = False
         return module, params
 
@@ -350,6 +360,17 @@ class NCFRanker(BaseNCF):
         queries, owners = np.unique(np.delete(codes, ITEM, axis=1), axis=0, return_inverse=True)
         columns = np.searchsorted(items, codes[:, ITEM]).clip(max=len(items) - 1)
         known = items[columns] == codes[:, ITEM]  # what is not among the candidates cannot be found
+        if not (known & ~seen.contain(codes)).any():
+            problem = (
+                f"scoring={self.scoring!r} is undefined on the validation set: its rows are all pairs of the training "
+                "set, or have items that are not in it"
+            )
+            if self.early_stopping:
+                raise ValueError(f"{problem}. Pass other rows as X_val, or use scoring='loss'.")
+            warnings.warn(
+                f"{problem}. valid_score is NaN and the last epoch is kept.", UserWarning, stacklevel=WARN_CALLER_OF_FIT
+            )
+            return undefined_score
 
         def score(net):
             values, ranked = values_of_queries(
@@ -362,7 +383,7 @@ class NCFRanker(BaseNCF):
                 columns=columns[known],
                 seen=lambda block: seen.among(block[:, USER], items),
             )
-            return float(values[ranked].mean()) if ranked.any() else 0.0
+            return float(values[ranked].mean())
 
         return score
 

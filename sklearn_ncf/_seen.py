@@ -16,6 +16,9 @@ class Seen:
     pairs : int32 of shape (n_pairs, 2)
         Users and items that training rows join, each pair once, in sorted order; on disk, where the rows are, until
         `in_memory`.
+    weights : float32 of shape (n_pairs,), or None
+        Weight of each pair, where it was asked for and is not one for all of them. Rows of one call add up; of two
+        calls the larger weight counts, so that rows given again, or in another order, change nothing.
     held_out : int32 of shape (n_pairs, 2)
         The same of rows that validated.
     """
@@ -23,9 +26,13 @@ class Seen:
     def __init__(self):
         self.counts = self.sums = ()
         self.pairs = self.held_out = NO_PAIRS
+        self.weights = None
 
-    def with_rows(self, codes, targets, weight, n_ids):
-        """What is seen after further training rows, of encoded ids of which each column has `n_ids`."""
+    def with_rows(self, codes, targets, weight, n_ids, *, weighs_pairs=False):
+        """What is seen after further training rows, of encoded ids of which each column has `n_ids`.
+
+        `weighs_pairs` also sets the weight of each pair.
+        """
         seen = Seen()
         seen.counts, seen.sums = ([np.zeros(n + N_SPECIAL) for n in n_ids] for _ in range(2))
         for rows in parts_of(len(codes)):
@@ -37,7 +44,26 @@ class Seen:
         seen.counts, seen.sums = _added(self.counts, seen.counts), _added(self.sums, seen.sums)
         seen.pairs = _distinct(self.pairs, codes)
         seen.held_out = self.held_out
+        each_once = weight is None and self.weights is None and len(seen.pairs) == len(self.pairs) + len(codes)
+        if weighs_pairs and not each_once:
+            seen.weights = seen._weights_with(self, codes, weight)
         return seen
+
+    def weights_of(self, rows):
+        """The weights of some pairs, a mask or indices."""
+        return np.ones(len(self.pairs[rows]), np.float32) if self.weights is None else self.weights[rows]
+
+    def _weights_with(self, earlier, codes, weight):
+        """The weight of each pair, the sum over its rows; a pair of earlier rows keeps its weight if that is larger."""
+        n_items = int(self.pairs[:, 1].max(initial=0)) + N_SPECIAL + 1
+        keys = _keys(self.pairs, n_items)
+        weights = np.zeros(len(keys), np.float32)
+        for rows in parts_of(len(codes)):
+            places = np.searchsorted(keys, _keys(codes[rows], n_items))
+            np.add.at(weights, places, 1 if weight is None else weight[rows] / weight.mean())
+        places = np.searchsorted(keys, _keys(earlier.pairs, n_items))
+        weights[places] = np.maximum(weights[places], earlier.weights_of(slice(None)))
+        return weights
 
     def in_memory(self):
         """What is seen, with no pairs of a scratch file."""
@@ -84,6 +110,11 @@ class Seen:
     def trained(self, column, codes):
         """Which codes of a column stand for ids that had training rows."""
         return self.counts[column][codes + N_SPECIAL] > 0
+
+    def contain(self, codes):
+        """Which rows of codes are training pairs."""
+        n_items = int(max(self.pairs[:, 1].max(initial=0), codes[:, 1].max(initial=0))) + N_SPECIAL + 1
+        return np.isin(_keys(codes, n_items), _keys(self.pairs, n_items))
 
     def pairs_not_in(self, other):
         """The training pairs that another one does not have."""

@@ -115,6 +115,51 @@ def test_early_stopping_keeps_the_best_epoch(scoring, given):
             assert RankingScorer(scoring)(model, X.iloc[test]) == pytest.approx(scores.max(), abs=1e-6)
 
 
+def unrankable():
+    X = tastes()
+    return {
+        "seen": (X, X[:100]),
+        "unknown items": (X, X[:100].assign(item=777)),
+        "seen or unknown items": (X, pd.concat([X[:50], X[:50].assign(item=777)])),
+        "missing items": (X.astype("Int64"), X[:100].astype("Int64").assign(item=pd.NA)),
+        "one item for everybody": (X[:100].assign(item=3), X[:20].assign(item=3)),
+    }
+
+
+@pytest.mark.filterwarnings("ignore:.*hold ids that were not seen in fit")
+@pytest.mark.parametrize("scoring", ["ndcg", "hit_rate", "recall", "reciprocal_rank"])
+@pytest.mark.parametrize("name", unrankable())
+def test_a_metric_that_is_undefined_is_nan_and_chooses_no_epoch(scoring, name):
+    X, X_val = unrankable()[name]
+    with pytest.warns(UserWarning, match=f"scoring='{scoring}' is undefined on the validation set") as caught:
+        model = ranker(scoring=scoring, max_epochs=3).fit(X, X_val=X_val)
+    assert [warning.filename for warning in caught if "undefined" in str(warning.message)] == [__file__]
+    assert model.history_["valid_score"].isna().all()
+    assert model.history_["valid_loss"].notna().all()
+    assert model.best_epoch_ == model.n_iter_ == 3
+    np.testing.assert_array_equal(model.predict(X), ranker(max_epochs=3).fit(X).predict(X))
+
+
+@pytest.mark.filterwarnings("ignore:.*hold ids that were not seen in fit")
+@pytest.mark.parametrize("name", unrankable())
+def test_early_stopping_by_a_metric_that_is_undefined_is_refused(name):
+    X, X_val = unrankable()[name]
+    with pytest.raises(ValueError, match="undefined on the validation set.*Pass other rows as X_val"):
+        ranker(scoring="ndcg", early_stopping=True).fit(X, X_val=X_val)
+    with pytest.raises(ValueError, match="undefined on the validation set"):
+        ranker(scoring="ndcg", early_stopping=True, validation_fraction=0.01).fit(pd.concat([X[:100]] * 20))
+    assert ranker(scoring="loss", early_stopping=True).fit(X, X_val=X_val).best_epoch_ >= 1
+
+
+def test_users_whose_metric_is_undefined_are_left_out():
+    X = tastes()
+    [(train, test)] = LeaveLastOut().split(X)
+    settings = {"scoring": "ndcg", "max_epochs": 3}
+    alone = ranker(**settings).fit(X.iloc[train], X_val=X.iloc[test])
+    mixed = ranker(**settings).fit(X.iloc[train], X_val=pd.concat([X.iloc[test], X.iloc[train]]))
+    np.testing.assert_array_equal(mixed.history_["valid_score"], alone.history_["valid_score"])
+
+
 def test_a_validation_loss_has_the_same_negatives_every_time():
     X = tastes()
     model = ranker(optimizer="adam", learning_rate=1e-12, weight_decay=0, max_epochs=3).fit(X[200:], X_val=X[:200])

@@ -3,7 +3,7 @@
 from sklearn_ncf.training._anchor import Anchor
 from sklearn_ncf.training._batches import Ratings
 from sklearn_ncf.training._callback_copies import copy_callbacks
-from sklearn_ncf.training._callbacks import SCHEDULES, build_callbacks, is_callback
+from sklearn_ncf.training._callbacks import SCHEDULES, build_callbacks, is_callback, undefined_score
 from sklearn_ncf.training._checkpoints import Checkpoints, NoCheckpoints
 from sklearn_ncf.training._device import resolve_device
 from sklearn_ncf.training._losses import LOSSES, RANKING_LOSSES, RankingLoss
@@ -47,4 +47,5 @@ __all__ = [
     "refuse_differences",
     "resolve_device",
     "train",
+    "undefined_score",
 ]

@@ -8,6 +8,7 @@ from sklearn_ncf.training._batches import Ratings
 from sklearn_ncf.training._losses import POSITIVE_WEIGHT
 
 L2 = 0.5  # weight_decay="auto": of a vector, times the root of the weight of the pairs it stands in
+LARGEST_PENALTY = 1e30  # a larger one is the same in single precision, or overflows
 NUMBERS_AT_ONCE = 4_000_000  # in the vectors, and in the matrices, of the ids solved together
 
 
@@ -25,7 +26,9 @@ class AlternatingLeastSquares(torch.optim.Optimizer):
     :math:`\lambda_u = \lambda n_u^{1/2}`, between the two usual choices, none and all of it (Rendle et al. 2022,
     section 4.3).
 
-    A sweep costs a pass over the pairs and a system an id, whatever the number of items that a user has not had.
+    A sweep costs a pass over the pairs and one system per id, whatever the number of items that a user has not
+    interacted with. Where the penalty is too small for single precision, a system gets as much of one as it needs: with
+    ``weight_decay=0``, of all vectors that fit equally well, the solution is close to the shortest.
 
     Parameters
     ----------
@@ -34,7 +37,8 @@ class AlternatingLeastSquares(torch.optim.Optimizer):
     lr : float
         Not used.
     weight_decay : float, optional
-        The factor of the penalty of the mean loss, the same for each id; by default it is `L2` with the growth above.
+        The factor of the penalty of the mean loss, the same for each id, from 0; by default it is `L2` with the growth
+        above.
 
     References
     ----------
@@ -46,18 +50,47 @@ class AlternatingLeastSquares(torch.optim.Optimizer):
 
     def __init__(self, params, lr: float = 0.0, weight_decay: float | None = None) -> None:
         super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
-        self._data: Ratings | None = None
         self._sides: list[_Side] = []
 
+    def update(
+        self,
+        module,
+        pairs: Tensor,
+        weight: Tensor,
+        *,
+        ids: list[Tensor],
+        known: list[Tensor],
+        total: float,
+    ) -> None:
+        """Let the sweeps that follow solve for some ids alone, each from all of its pairs.
+
+        Parameters
+        ----------
+        module : EmbeddingNN
+            The network that the sweeps are for.
+        pairs : Tensor of shape (n_pairs, 2), int64
+            Codes of all pairs that one of the ids stands in, from earlier rows and new ones, each pair once.
+        weight : Tensor of shape (n_pairs,)
+            Their weights.
+        ids, known : lists of two int64 Tensors
+            Codes of the users and items to solve for, and of all those that stand in any pair.
+        total : float
+            Weight of all pairs, including those of other ids.
+        """
+        self._sides = []
+        for column in (USER, ITEM):
+            own = torch.isin(pairs[:, column], ids[column])
+            rows = known[column] + module.first_rows[column]
+            self._sides.append(_Side(module.table_rows(pairs[own]), weight[own], column, known=rows, total=total))
+
     def end_training(self) -> None:
-        """Let go of the pairs, which only training needs."""
-        self._data, self._sides = None, []
+        """Release the pairs, which only training needs."""
+        self._sides = []
 
     @torch.no_grad()
     def sweep(self, module, data: Ratings) -> float:
         """Solve for all users, then for all items, and return the mean loss of a positive."""
-        if data is not self._data:
-            self._data = data
+        if not self._sides:
             codes, _, *weight = data.columns()
             pairs, weight = _distinct(module.table_rows(codes), *weight)
             self._sides = [_Side(pairs, weight, column) for column in (USER, ITEM)]
@@ -66,7 +99,7 @@ class AlternatingLeastSquares(torch.optim.Optimizer):
         table = module.embedding.weight
         users.solve(table, items, weight_decay)
         error = items.solve(table, users, weight_decay)
-        all_pairs = (users.gram(table) * items.gram(table)).sum()
+        all_pairs = (_gram(table[users.known]) * _gram(table[items.ids])).sum()
         return ((error + all_pairs) / items.weight.sum()).item()
 
 
@@ -79,10 +112,20 @@ def _distinct(pairs: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tens
     return torch.stack([keys // n_rows, keys % n_rows], dim=1), summed
 
 
-class _Side:
-    """One column's ids, in the order of their numbers of pairs, and what each of them is paired with."""
+def _gram(vectors: Tensor) -> Tensor:
+    """Sum of the outer products of vectors."""
+    return vectors.T @ vectors
 
-    def __init__(self, pairs: Tensor, weight: Tensor, column: int) -> None:
+
+class _Side:
+    """One column's ids, in the order of their numbers of pairs, and what each of them is paired with.
+
+    `known` are the column's ids that stand in any pair, by default the same, and `total` is the weight of all pairs.
+    """
+
+    def __init__(
+        self, pairs: Tensor, weight: Tensor, column: int, known: Tensor | None = None, total: float | None = None
+    ) -> None:
         own, others = pairs[:, column], pairs[:, 1 - column]
         order = own.argsort(stable=True)
         self.ids, n_pairs = own[order].unique_consecutive(return_counts=True)
@@ -91,15 +134,12 @@ class _Side:
         first = n_pairs.cumsum(0) - n_pairs
         by_size = n_pairs.argsort(stable=True)
         self.ids, self.n_pairs, self.first = self.ids[by_size], n_pairs[by_size], first[by_size]
-
-    def gram(self, table: Tensor) -> Tensor:
-        """Sum of the outer products of the ids' vectors."""
-        vectors = table[self.ids]
-        return vectors.T @ vectors
+        self.known = self.ids if known is None else known
+        self.total = float(self.weight.sum()) if total is None else total
 
     def solve(self, table: Tensor, other: "_Side", weight_decay: float | None) -> Tensor:
         """Set the ids' vectors; return what the positives' errors add to the loss beside all pairs' squared scores."""
-        gram = other.gram(table)
+        gram = _gram(table[other.known])
         dim = len(gram)
         error = gram.new_zeros(())
         start = 0
@@ -112,7 +152,9 @@ class _Side:
             weight = POSITIVE_WEIGHT * self.weight[pairs] * there
             vectors = table[self.others[pairs]] * there.unsqueeze(2)
             system = torch.baddbmm(gram, vectors.mT, vectors * (weight - 1).unsqueeze(2))
-            system.diagonal(dim1=1, dim2=2).add_(self._penalty(weight, len(other.ids), weight_decay).unsqueeze(1))
+            size = gram.trace() + (weight * vectors.square().sum(dim=2)).sum(dim=1)
+            penalty = self._penalty(weight, len(other.known), weight_decay)
+            system.diagonal(dim1=1, dim2=2).add_(penalty.maximum(_least_penalty(size, dim)).unsqueeze(1))
             target = (vectors * weight.unsqueeze(2)).sum(dim=1)
             solved = torch.cholesky_solve(target.unsqueeze(2), torch.linalg.cholesky(system)).squeeze(2)
             table[self.ids[start:stop]] = solved
@@ -124,7 +166,7 @@ class _Side:
     def _penalty(self, weight: Tensor, n_others: int, weight_decay: float | None) -> Tensor:
         if weight_decay is None:
             return L2 * (weight.sum(dim=1) + n_others).sqrt()
-        return torch.full_like(weight[:, 0], weight_decay * float(self.weight.sum()) / 2)
+        return torch.full_like(weight[:, 0], min(weight_decay * self.total / 2, LARGEST_PENALTY))
 
     def _n_at_once(self, start: int, dim: int) -> int:
         """How many ids from one on can be solved together; their numbers of pairs grow."""
@@ -132,3 +174,9 @@ class _Side:
         while n > 1 and n * int(self.n_pairs[start + n - 1]) * dim > NUMBERS_AT_ONCE:
             n //= 2
         return n
+
+
+def _least_penalty(size: Tensor, dim: int) -> Tensor:
+    """The penalty that makes a system positive definite in spite of rounding, from the trace of what it sums up."""
+    precision = torch.finfo(size.dtype)
+    return (precision.eps * dim * size).clamp(min=precision.tiny)

@@ -1,14 +1,15 @@
-"""Anchor: further ratings move an id the less, the more ratings have spoken before."""
+"""Anchor: further rows move an id the less, the more rows have been learned from before."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from sklearn_ncf.nn import EmbeddingNN
-from sklearn_ncf.training._optimizers import BIAS_L2, L2
+from sklearn_ncf.training._optimizers import BIAS_L2, L2, LOSS_L2
 
 RATING = 0.1  # what one earlier rating adds to the pull on a component of a vector,
 BIAS_RATING = 3.0  # and on a bias: about the curvature of the squared error there, in spreads of the ratings
+POSITIVE = 4.0  # of a ranking loss's L2 penalty, what one earlier positive adds to either
 
 
 class Anchor:
@@ -17,6 +18,8 @@ class Anchor:
     An id with :math:`n` earlier ratings is drawn to its place with the strength :math:`\lambda + \kappa n`: a Gaussian
     prior whose precision is that of the L2 penalty of a fit, :math:`\lambda`, and of the earlier ratings, as in
     elastic weight consolidation (Kirkpatrick et al. 2017). A new id has the first alone, around the unknown id's place.
+    Rankings have their loss's :math:`\lambda`, and :math:`\kappa = 4 \lambda`. Ids without rows now, which serve as
+    negatives, do not move.
 
     Parameters
     ----------
@@ -26,21 +29,30 @@ class Anchor:
         Earlier ratings of each id.
     n_now : sequence of n_columns float Tensors of shape (n_ids,)
         Ratings of each id in the training that follows; their batches share the penalty of an epoch.
+    ranking_loss : str, optional
+        The loss, where rankings are learned.
 
     References
     ----------
     Kirkpatrick, J. et al. (2017). "Overcoming catastrophic forgetting in neural networks", PNAS 114(13).
     """
 
-    def __init__(self, module: EmbeddingNN, n_before: list[Tensor], n_now: list[Tensor]) -> None:
+    def __init__(
+        self, module: EmbeddingNN, n_before: list[Tensor], n_now: list[Tensor], *, ranking_loss: str | None = None
+    ) -> None:
         self.module = module
-        self.tables = [(module.embedding, L2, RATING)]
+        l2, bias_l2 = LOSS_L2.get(ranking_loss, (L2, BIAS_L2))
+        rating, bias_rating = (RATING, BIAS_RATING) if ranking_loss is None else (POSITIVE * l2, POSITIVE * bias_l2)
+        self.tables = [(module.embedding, l2, rating)]
         if module.bias is not None:
-            self.tables.append((module.bias, BIAS_L2, BIAS_RATING))
+            self.tables.append((module.bias, bias_l2, bias_rating))
         before, now = (torch.zeros_like(module.embedding.weight[:, 0]) for _ in range(2))
         for column, (earlier, later) in enumerate(zip(n_before, n_now, strict=True)):
             rows = module.column_rows(column)
             before[rows], now[rows] = earlier, later
+        if (now == 0).any():
+            for table, _, _ in self.tables:
+                _hold(table.weight, (now == 0).unsqueeze(1))
         self.strengths = [(l2 + rating * before) / now.clamp(min=1e-6) for _, l2, rating in self.tables]
         self.places = [table.weight.detach().clone() for table, _, _ in self.tables]
 
@@ -52,3 +64,17 @@ class Anchor:
             moved = (table(rows) - F.embedding(rows, place)).square().sum(-1)
             penalty = penalty + (strength[rows] * moved).sum(1).mean() / 2
         return penalty
+
+
+def _hold(table: Tensor, held: Tensor) -> None:
+    """Let no gradient reach the rows of a table that are `held`, a mask of shape (n_rows, 1)."""
+
+    def release(gradient: Tensor) -> Tensor:
+        if not gradient.is_sparse:
+            return gradient.masked_fill(held, 0)
+        gradient = gradient.coalesce()
+        rows = gradient.indices()
+        values = gradient.values().masked_fill(held[rows[0]], 0)
+        return torch.sparse_coo_tensor(rows, values, gradient.shape, check_invariants=False)
+
+    table.register_hook(release)

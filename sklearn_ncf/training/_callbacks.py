@@ -47,6 +47,11 @@ class ValidationScore(Callback):
         self.best_ = max(self.best_, score)
 
 
+def undefined_score(net):
+    """The function for `ValidationScore` where no epoch can be judged: the last one is then the one to keep."""
+    return math.nan
+
+
 def build_callbacks(
     *,
     user_callbacks,
@@ -83,7 +88,7 @@ def build_callbacks(
         callbacks.insert(0, ("validation_score", ValidationScore(validation_score)))
     if verbose == 1:
         callbacks.append(("progress", EpochProgressBar()))
-    if has_validation:
+    if has_validation and validation_score is not undefined_score:
         # Behind the others, and so before them at the end of training: they find the best epoch's weights restored.
         patience = math.inf if patience is None else patience
         stopping = EarlyStopping(
