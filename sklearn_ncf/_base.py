@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_ncf._checkpointing import checkpoints_of
 from sklearn_ncf._columns import chunks_of, read_table, take_rows
 from sklearn_ncf._encoder import IdEncoder
+from sklearn_ncf._fitted import publish, snapshot
 from sklearn_ncf._growth import carry_over, grow, n_ids_of
 from sklearn_ncf._large import is_mapped, let_go, new_array
 from sklearn_ncf._parameters import SHARED_CONSTRAINTS, check_joint_parameters, module_class
@@ -68,10 +69,11 @@ class BaseNCF(BaseEstimator):
         """Vectors of the items, in the order of ``encoder_.categories_[1]``."""
         return self._embeddings_of(1)
 
-    def _fit(self, X, y, sample_weight, validation, *, goes_on, holds_out, max_epochs, schedule, learning_rate):
+    def _fit(self, X, y, sample_weight, validation, *, into, goes_on, holds_out, max_epochs, schedule, learning_rate):
         """Train on checked targets and weights; `validation`, a pair of table and targets, chooses the epoch.
 
-        `goes_on` starts from the last fit, `holds_out` takes the validation part from the rows where none is given.
+        This is a snapshot of the estimator `into`, which gets what is learned. `goes_on` starts from the last fit,
+        `holds_out` takes the validation set from the rows where none is given.
         """
         encoder, part, output, device = self._encoded(X, y, sample_weight, goes_on=goes_on)
         parts = [part]
@@ -121,20 +123,22 @@ class BaseNCF(BaseEstimator):
                 id_means = self._id_means(seen)
                 train(net, data, *held_out, id_counts=seen.counts, id_means=id_means, checkpoints=checkpoints)
             except KeyboardInterrupt:
-                if net.history or not hasattr(self, "net_"):  # else the last fit is worth more
-                    self._keep(encoder, net, seen)
+                if net.finalized_ and net.history:  # else there is nothing to keep, and the last fit stays
+                    self._keep(encoder, net, seen, into=into)
                 raise
             checkpoints.finish(net)
-        return self._keep(encoder, net, seen)
+        return self._keep(encoder, net, seen, into=into)
 
     def _first_fit(self, X, y, sample_weight, validation):
         """Train as the parameters say, from scratch or, with `warm_start`, from the last fit."""
-        return self._fit(
+        start = snapshot(self)
+        return start._fit(
             X,
             y,
             sample_weight,
             validation,
-            goes_on=self.warm_start and hasattr(self, "net_"),
+            into=self,
+            goes_on=self.warm_start and hasattr(start, "net_"),
             holds_out=self.early_stopping,
             max_epochs=self.max_epochs,
             schedule=self.learning_rate_schedule,
@@ -143,13 +147,15 @@ class BaseNCF(BaseEstimator):
 
     def _partial_fit(self, X, y, sample_weight):
         """Go on from the last fit with further rows, of checked targets and weights."""
-        if hasattr(self.net_.module, "take_part"):
-            return grow(self, X, y, sample_weight)
-        return self._fit(
+        start = snapshot(self)
+        if hasattr(start.net_.module, "take_part"):
+            return grow(start, X, y, sample_weight, into=self)
+        return start._fit(
             X,
             y,
             sample_weight,
             None,
+            into=self,
             goes_on=True,
             holds_out=False,
             max_epochs=1,
@@ -235,23 +241,24 @@ class BaseNCF(BaseEstimator):
             verbose=verbose,
         )
 
-    def _keep(self, encoder, net, seen, trained=None):
-        """Set what was learnt, all at once, so that a fit that fails leaves a fitted estimator as it was.
+    def _keep(self, encoder, net, seen, trained=None, *, into):
+        """Set what was learned in the estimator `into`, in one step: what fails or is interrupted leaves it as it was.
 
         `trained` is the net that went through the training, where it is another one.
         """
+        learned = snapshot(into)
         for name in ("n_features_in_", "feature_names_in_"):
+            vars(learned).pop(name, None)
             if hasattr(encoder, name):
-                setattr(self, name, getattr(encoder, name))
-            elif hasattr(self, name):
-                delattr(self, name)
-        self.encoder_ = encoder
-        self.net_ = net
-        self.history_ = history_of(trained or net)
-        self.n_iter_ = len(self.history_)
-        self.best_epoch_ = best_epoch_of(trained or net)
-        self._seen = seen.in_memory()
-        return self
+                setattr(learned, name, getattr(encoder, name))
+        learned.encoder_ = encoder
+        learned.net_ = net
+        learned.history_ = history_of(trained or net)
+        learned.n_iter_ = len(learned.history_)
+        learned.best_epoch_ = best_epoch_of(trained or net)
+        learned._seen = seen.in_memory()
+        publish(into, learned)
+        return into
 
     def _codes(self, X):
         """Codes of a table in the columns of `fit`, and how many rows of each column hold unknown ids."""
@@ -262,13 +269,14 @@ class BaseNCF(BaseEstimator):
     def _scores(self, X):
         """The scores of a table's rows."""
         check_is_fitted(self)
+        fitted = snapshot(self)
         scores, n_unknown = [], 0
         for part in chunks_of(X):
-            codes, n_unknown_here = self._codes(part)
+            codes, n_unknown_here = fitted._codes(part)
             n_unknown += n_unknown_here
-            scores.append(self._scores_of(codes))
+            scores.append(fitted._scores_of(codes))
         scores = np.concatenate(scores)
-        self.encoder_._warn_of_unknown(n_unknown, len(scores), stacklevel=4)
+        fitted.encoder_._warn_of_unknown(n_unknown, len(scores), stacklevel=4)
         return scores
 
     def _scores_of(self, codes):
@@ -346,20 +354,22 @@ class BaseNCF(BaseEstimator):
     def _embeddings_of(self, column):
         if not hasattr(self, "net_"):
             raise AttributeError(f"This {type(self).__name__} has no embeddings before fit.")
-        module = self.net_.module_
+        net = self.net_
+        module = net.module_
         if not hasattr(module, "embedding"):
             raise AttributeError(f"{type(module).__name__} has no table of embeddings.")
         rows = module.column_rows(column)
         with torch.no_grad():
-            return module.vectors(torch.arange(rows.start, rows.stop, device=self.net_.device)).cpu().numpy()
+            return module.vectors(torch.arange(rows.start, rows.stop, device=net.device)).cpu().numpy()
 
     def __getstate__(self):
         """Arrays and parameters: no device, no optimizer, no training data but the pairs seen."""
         state = dict(super().__getstate__())
         if "net_" in state:
             state["_net_state"] = state_of(state.pop("net_"))
-            state["_seen"] = vars(self._seen)
-            state["history_"] = {name: self.history_[name].tolist() for name in self.history_}
+            history = state["history_"]
+            state["_seen"] = vars(state["_seen"])
+            state["history_"] = {name: history[name].tolist() for name in history}
         return stamped(state)
 
     def __setstate__(self, state):

@@ -11,8 +11,10 @@ BATCHES = 20  # an epoch, at least,
 SMALLEST_BATCH = 32  # unless they would be smaller than this
 
 
-def grow(estimator, X, y, sample_weight):
+def grow(estimator, X, y, sample_weight, *, into):
     """Learn from further rows what they say of their own ids, and leave all else as it is.
+
+    `estimator` is a snapshot of `into`, which gets what is learned.
 
     The ids of the rows are trained in a network of their own: its cost is that of the rows, not of the tables.
     """
@@ -60,13 +62,13 @@ def grow(estimator, X, y, sample_weight):
             net.module_.give_back(whole.module_, as_tensors(taken, device))
             whole.module_.fill_untrained(as_tensors(seen.counts, device), as_tensors(estimator._id_means(seen), device))
             whole.module_.eval()
-            return estimator._keep(encoder, whole, seen, trained=net)
+            return estimator._keep(encoder, whole, seen, trained=net, into=into)
 
         try:
             sampler = estimator._sampler(seen.part(ids), device)
             train(net, Ratings(np.stack(places, axis=1), y, sample_weight, device=device, sampler=sampler))
         except KeyboardInterrupt:
-            if net.history:
+            if net.finalized_ and net.history:
                 keep()
             raise
         return keep()

@@ -7,6 +7,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ncf._base import BaseNCF
 from sklearn_ncf._columns import MISSING, as_objects
+from sklearn_ncf._encoder import IdEncoder
+from sklearn_ncf._fitted import snapshot
 from sklearn_ncf.nn import ITEM, USER
 
 
@@ -30,6 +32,9 @@ class RawIds:
                     "cannot be named. Use IdEncoder, or leave the step out: the estimator takes raw ids."
                 )
         check_is_fitted(model)
+        # First the estimator, then the steps: they may have learned further ids meanwhile, but must know all of its ids.
+        self.estimator = snapshot(self.estimator)
+        self.steps = [snapshot(step) if isinstance(step, IdEncoder) else step for step in self.steps]
         self.n_columns = self.estimator.n_features_in_
         first = (self.steps or [self.estimator])[0]
         if first.n_features_in_ != self.n_columns:

@@ -161,8 +161,9 @@ class NCFRegressor(RegressorMixin, BaseNCF):
     rating. The code ``-1``, and missing ids, are one more id each with a vector of its own, where `fit` has seen them.
     See ``docs/cold_start.md``.
 
-    *Interrupts.* `KeyboardInterrupt` reaches the caller, and what was learnt until then can be used; in the first
-    epoch of a further fit, that is the last fit.
+    *Interrupts.* `KeyboardInterrupt` reaches the caller, and what was learned until then can be used. Before a whole
+    epoch there is nothing learned: the estimator stays as it was, unfitted if it was that. A fitted estimator changes
+    in one step, so that other threads may predict, recommend and pickle while it is fitted again.
 
     References
     ----------

@@ -6,6 +6,7 @@ from sklearn.utils._optional_dependencies import check_matplotlib_support
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ncf._base import BaseNCF
+from sklearn_ncf._fitted import snapshot
 from sklearn_ncf.inspection._free_space import place_legend
 
 # Of matplotlib's style tableau-colorblind10: told apart by everybody, and seen on white and on black.
@@ -243,7 +244,7 @@ def _estimator_of(model):
             f"fitted search over one of these; got {type(estimator).__name__}."
         )
     check_is_fitted(estimator)
-    return estimator
+    return snapshot(estimator)
 
 
 def _panels(ax, heights):

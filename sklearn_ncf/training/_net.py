@@ -31,6 +31,7 @@ class NCFNet(NeuralNet):
 
     penalty_ = None  # of a batch's codes, added to the loss that is minimised but not to the one that is reported
     shared_: SharedTraining | None = None  # what makes the steps of several processes one
+    finalized_ = False  # whether a training has ended, or was interrupted, and all that follows it is done
 
     def on_epoch_end(self, net, **kwargs):
         super().on_epoch_end(net, **kwargs)
@@ -262,10 +263,12 @@ def train(
 
     `id_counts` says of each column's ids how many rows this or an earlier training has seen, `id_means` the mean rating
     of these rows: ids without any are given what is known of the others, unless the counts are `None`.
-    A person's `KeyboardInterrupt` is raised again after that, when the net holds what was learnt so far.
+    A person's `KeyboardInterrupt` is raised again after that, when the net holds what was learned so far: it is then
+    `finalized_`, unless another interrupt or an error has come in between.
     """
     net.id_counts_, net.id_means_ = (as_tensors(columns, net.device) for columns in (id_counts, id_means))
     net.set_params(train_split=None if validation is None else predefined_split(validation))
+    is_settled = net.finalized_ = False
     state = None if checkpoints is None else checkpoints.state
     net.notify("on_train_begin", X=data, y=None)
     if state is not None:
@@ -275,12 +278,14 @@ def train(
     try:
         if not has_stopped(net):
             net.fit_loop(data, epochs=net.max_epochs - len(net.history))
+        is_settled = True
     except TrainingStopped:
-        pass
+        is_settled = True
     except KeyboardInterrupt:
         if net.history and "dur" not in net.history[-1]:
             net.history.pop()  # an epoch that did not end
         net.settle()
+        is_settled = True
         raise
     finally:
         net.set_params(train_split=None)  # or the net would hold on to the validation part
@@ -294,6 +299,7 @@ def train(
         for parameter in net.module_.parameters():
             parameter.grad = None
         net.module_.eval()
+        net.finalized_ = is_settled
     if shared is not None:
         shared.end()
     with torch.no_grad():
