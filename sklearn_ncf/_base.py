@@ -21,7 +21,7 @@ from sklearn_ncf._rows import codes_of, learn_rows
 from sklearn_ncf._seen import Seen
 from sklearn_ncf._stamp import stamped, unstamped
 from sklearn_ncf._state import net_from, state_of
-from sklearn_ncf.nn import ITEM, USER, EmbeddingNN, GridScorer
+from sklearn_ncf.nn import ITEM, USER, GridScorer, can_take_part
 from sklearn_ncf.training import (
     Ratings,
     best_epoch_of,
@@ -148,7 +148,7 @@ class BaseNCF(BaseEstimator):
     def _partial_fit(self, X, y, sample_weight):
         """Go on from the last fit with further rows, of checked targets and weights."""
         start = snapshot(self)
-        if hasattr(start.net_.module, "take_part"):
+        if can_take_part(start.net_.module_):
             return grow(start, X, y, sample_weight, into=self)
         return start._fit(
             X,
@@ -288,17 +288,11 @@ class BaseNCF(BaseEstimator):
         """A function from codes of queries, in all columns but the items', to their scores with each of some items."""
         net, seen = net or self.net_, seen or self._seen
         module, device = net.module_.eval(), net.device
-        if isinstance(module, EmbeddingNN):
-            of_network = GridScorer(module, torch.from_numpy(items).to(device))
+        of_network = GridScorer(module, torch.from_numpy(items).to(device))
         trained_items = seen.trained(ITEM, items)
 
         def scorer(queries):
-            if isinstance(module, EmbeddingNN):
-                scores = of_network(torch.from_numpy(queries).to(device)).cpu().numpy()
-            else:
-                codes = np.repeat(np.insert(queries, ITEM, 0, axis=1), len(items), axis=0)
-                codes[:, ITEM] = np.tile(items, len(queries))
-                scores = predict_ratings(net, codes).reshape(len(queries), len(items))
+            scores = of_network(torch.from_numpy(queries).to(device)).float().cpu().numpy()
             self._score_unknown(scores, seen.trained(USER, queries[:, USER])[:, None], trained_items)
             return scores
 

@@ -32,7 +32,7 @@ class RawIds:
                     "cannot be named. Use IdEncoder, or leave the step out: the estimator takes raw ids."
                 )
         check_is_fitted(model)
-        # First the estimator, then the steps: they may have learned further ids meanwhile, but must know all of its ids.
+        # First the estimator, then the steps: these may learn further ids meanwhile, but must know all of its ids.
         self.estimator = snapshot(self.estimator)
         self.steps = [snapshot(step) if isinstance(step, IdEncoder) else step for step in self.steps]
         self.n_columns = self.estimator.n_features_in_

@@ -1,5 +1,6 @@
 """An estimator is the one before a fit or the one after it, for interrupts, for other threads and for pickles."""
 
+import contextlib
 import copy
 import pickle
 import sys
@@ -24,7 +25,7 @@ RATINGS = [1, 2, 3, 4]
 
 
 class Interrupts:
-    """Raises `KeyboardInterrupt` before one line of the estimators: the one of that number after a function returned."""
+    """Raises `KeyboardInterrupt` before one line of the library, the one of that number after a function returned."""
 
     def __init__(self, number, after):
         self.number = number
@@ -64,11 +65,8 @@ def until_uninterrupted(start, fit, after):
     number = 1
     while True:
         estimator = start()
-        with Interrupts(number, after) as interrupts:
-            try:
-                fit(estimator)
-            except KeyboardInterrupt:
-                pass
+        with Interrupts(number, after) as interrupts, contextlib.suppress(KeyboardInterrupt):
+            fit(estimator)
         yield estimator
         if interrupts.n_lines < number:
             assert number > 10  # or nothing has been interrupted

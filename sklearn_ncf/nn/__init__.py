@@ -2,18 +2,23 @@
 
 from sklearn_ncf.nn._cold_start import N_SPECIAL
 from sklearn_ncf.nn._dropout import FastDropout
-from sklearn_ncf.nn._embedding_nn import ARCHITECTURES, ITEM, USER, EmbeddingNN, score_lists
+from sklearn_ncf.nn._embedding_nn import ARCHITECTURES, ITEM, READING, USER, EmbeddingNN, keeps
 from sklearn_ncf.nn._grid import GridScorer
 from sklearn_ncf.nn._history import History
+from sklearn_ncf.nn._lists import can_take_part, is_standard, score_lists
 
 __all__ = [
     "ARCHITECTURES",
     "ITEM",
     "N_SPECIAL",
+    "READING",
     "USER",
     "EmbeddingNN",
     "FastDropout",
     "GridScorer",
     "History",
+    "can_take_part",
+    "is_standard",
+    "keeps",
     "score_lists",
 ]

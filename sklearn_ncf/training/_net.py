@@ -8,7 +8,7 @@ from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PassthroughSc
 from skorch.helper import predefined_split
 from torch import Tensor, nn
 
-from sklearn_ncf.nn import ITEM, EmbeddingNN, History, score_lists
+from sklearn_ncf.nn import ITEM, READING, EmbeddingNN, History, keeps, score_lists
 from sklearn_ncf.training._als import AlternatingLeastSquares
 from sklearn_ncf.training._batches import Batch, BatchIterator, Ratings
 from sklearn_ncf.training._callbacks import BEST_EPOCH
@@ -145,7 +145,10 @@ class NCFNet(NeuralNet):
         if self.module_.training and isinstance(self.optimizer_, RowwiseAdamW):
             self.optimizer_.prepare(self.module_.table_rows(codes))
             if batch.negatives is not None:
-                self.optimizer_.prepare(batch.negatives.items + self.module_.first_rows[ITEM])
+                items = batch.negatives.items.flatten()
+                others = codes[:1].repeat(len(items), 1)
+                others[:, ITEM] = items
+                self.optimizer_.prepare(self.module_.table_rows(others))
         if batch.negatives is not None:
             items, excluded, share = batch.negatives
             lists = score_lists(self.module_, codes, items, excluded)
@@ -167,8 +170,21 @@ class NCFNet(NeuralNet):
     def initialize_optimizer(self, *args, **kwargs):
         """As skorch's, but a row-wise optimizer gets row-wise gradients."""
         if self.optimizer is RowwiseAdamW:
-            mark_tables(self.module_)
+            tables = mark_tables(self.module_, n_rows=self._n_table_rows())
+            if not tables:
+                raise ValueError(
+                    f"optimizer='rowwise_adamw' needs a table of embeddings (nn.Embedding) whose rows are those that "
+                    f"table_rows numbers, {self._n_table_rows()}, and {type(self.module_).__name__} has none. Use "
+                    "optimizer='adamw'."
+                )
         return super().initialize_optimizer(*args, **kwargs)
+
+    def _n_table_rows(self) -> int:
+        """How many rows a table has that the network's `table_rows` numbers."""
+        if isinstance(self.module_, EmbeddingNN):
+            return self.module_.embedding.num_embeddings
+        last = torch.tensor([[n - 1 for n in self.module__n_ids]], device=self.device)
+        return int(self.module_.table_rows(last).max()) + 1
 
     def refuse(self, what: str):
         """Raise the error of a training that has gone astray."""
@@ -235,8 +251,8 @@ def build_net(
             optimizer,
             weight_decay=weight_decay,
             device=device,
-            # only networks that say which rows they read can be trained row by row
-            n_table_rows=sum(module_params["n_ids"]) if hasattr(module, "table_rows") else 0,
+            # "auto" trains row by row only networks of which it is known that they read no other rows
+            n_table_rows=sum(module_params["n_ids"]) if keeps(module, ("__init__", *READING)) else 0,
             n_ratings=n_ratings,
             batch_size=batch_size,
             ranking_loss=loss if ranks else None,
