@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ncf._checkpointing import checkpoints_of
@@ -14,13 +13,15 @@ from sklearn_ncf._columns import chunks_of, read_table, take_rows
 from sklearn_ncf._encoder import IdEncoder
 from sklearn_ncf._fitted import publish, snapshot
 from sklearn_ncf._growth import carry_over, grow, n_ids_of
+from sklearn_ncf._id_parameters import IdParameters
 from sklearn_ncf._large import is_mapped, let_go, new_array
 from sklearn_ncf._parameters import SHARED_CONSTRAINTS, check_joint_parameters, module_class
 from sklearn_ncf._random import seeded_torch
-from sklearn_ncf._rows import codes_of, learn_rows
+from sklearn_ncf._rows import codes_of, learn_rows, split_rows
 from sklearn_ncf._seen import Seen
 from sklearn_ncf._stamp import stamped, unstamped
 from sklearn_ncf._state import net_from, state_of
+from sklearn_ncf._units import ORDINARY, from_units, to_units
 from sklearn_ncf.nn import ITEM, USER, GridScorer, can_take_part
 from sklearn_ncf.training import (
     Ratings,
@@ -49,7 +50,7 @@ def places_of_pairs(pairs, device):
     return {"partners": torch.from_numpy(partners), "let_go": partial(let_go, partners)}
 
 
-class BaseNCF(BaseEstimator):
+class BaseNCF(IdParameters, BaseEstimator):
     """Encoding, training, prediction and pickling of neural collaborative filtering.
 
     A subclass has the parameters of `_parameter_constraints` and a `loss`, and says in `_output_params` what its
@@ -58,16 +59,8 @@ class BaseNCF(BaseEstimator):
 
     _parameter_constraints = SHARED_CONSTRAINTS
     _ranks = False  # whether the loss is one of lists, not of ratings
-
-    @property
-    def user_embeddings_(self):
-        """Vectors of the users, in the order of ``encoder_.categories_[0]``."""
-        return self._embeddings_of(0)
-
-    @property
-    def item_embeddings_(self):
-        """Vectors of the items, in the order of ``encoder_.categories_[1]``."""
-        return self._embeddings_of(1)
+    _units = ORDINARY  # of the network
+    _known = None  # in a training after fits that saw one rating alone: that rating, in the network's units
 
     def _fit(self, X, y, sample_weight, validation, *, into, goes_on, holds_out, max_epochs, schedule, learning_rate):
         """Train on checked targets and weights; `validation`, a pair of table and targets, chooses the epoch.
@@ -82,14 +75,14 @@ class BaseNCF(BaseEstimator):
             validate_data(encoder, header, reset=False, skip_check_array=True)
             validation_codes, n_unknown = codes_of(encoder, columns, module_class(self))
             encoder._warn_of_unknown(n_unknown, len(validation_codes), stacklevel=5)
-            parts.append((validation_codes, validation[1], None))
+            parts.append((validation_codes, to_units(validation[1], self._units), None))
 
         with (
             checkpoints_of(self, encoder, parts, device, goes_on=goes_on) as checkpoints,
             seeded_torch(self.random_state, device, seed=checkpoints.seed) as checkpoints.seed,
         ):
             if holds_out and validation is None:
-                parts = self._split(part, checkpoints.seed)
+                parts = split_rows(part, self.validation_fraction, checkpoints.seed)
             seen = (self._seen if goes_on else Seen()).with_rows(*parts[0], n_ids_of(encoder))
             if holds_out and validation is None:
                 seen = seen.with_held_out(parts[1][0])
@@ -113,7 +106,7 @@ class BaseNCF(BaseEstimator):
                 checkpoints=checkpoints,
                 device=device,
             )
-            if goes_on:
+            if goes_on and self._known is None:
                 carry_over(self.net_.module_, net.module_)
             if hasattr(net.module_, "observe"):
                 places = places_of_pairs(seen.pairs, device)
@@ -138,7 +131,7 @@ class BaseNCF(BaseEstimator):
             sample_weight,
             validation,
             into=self,
-            goes_on=self.warm_start and hasattr(start, "net_"),
+            goes_on=self.warm_start and hasattr(start, "net_") and not start._knows_one_rating(),
             holds_out=self.early_stopping,
             max_epochs=self.max_epochs,
             schedule=self.learning_rate_schedule,
@@ -148,7 +141,8 @@ class BaseNCF(BaseEstimator):
     def _partial_fit(self, X, y, sample_weight):
         """Go on from the last fit with further rows, of checked targets and weights."""
         start = snapshot(self)
-        if can_take_part(start.net_.module_):
+        starts_again = start._knows_one_rating()
+        if can_take_part(start.net_.module_) and not starts_again:
             return grow(start, X, y, sample_weight, into=self)
         return start._fit(
             X,
@@ -158,9 +152,9 @@ class BaseNCF(BaseEstimator):
             into=self,
             goes_on=True,
             holds_out=False,
-            max_epochs=1,
-            schedule="constant",
-            learning_rate=self.learning_rate * PARTIAL_FIT_RATE,
+            max_epochs=self.max_epochs if starts_again else 1,
+            schedule=self.learning_rate_schedule if starts_again else "constant",
+            learning_rate=self.learning_rate * (1 if starts_again else PARTIAL_FIT_RATE),
         )
 
     def _with_candidates(self, ids, seen):
@@ -182,6 +176,7 @@ class BaseNCF(BaseEstimator):
         encoder = IdEncoder()
         if goes_on:
             vars(encoder).update(vars(self.encoder_))  # it changes no array that the two share
+        y = self._in_units(y, sample_weight, goes_on=goes_on)
         output = self._output_params(y, sample_weight, goes_on=goes_on)
         part = learn_rows(encoder, X, y, sample_weight, module=module_class(self), goes_on=goes_on)
         return encoder, part, output, device
@@ -253,10 +248,13 @@ class BaseNCF(BaseEstimator):
                 setattr(learned, name, getattr(encoder, name))
         learned.encoder_ = encoder
         learned.net_ = net
-        learned.history_ = history_of(trained or net)
+        learned.history_ = self._in_rating_units(history_of(trained or net))
         learned.n_iter_ = len(learned.history_)
         learned.best_epoch_ = best_epoch_of(trained or net)
         learned._seen = seen.in_memory()
+        vars(learned).pop("_units", None)
+        if self._units != ORDINARY:
+            learned._units = self._units
         publish(into, learned)
         return into
 
@@ -277,7 +275,7 @@ class BaseNCF(BaseEstimator):
             scores.append(fitted._scores_of(codes))
         scores = np.concatenate(scores)
         fitted.encoder_._warn_of_unknown(n_unknown, len(scores), stacklevel=4)
-        return scores
+        return from_units(scores, fitted._units)
 
     def _scores_of(self, codes):
         scores = predict_ratings(self.net_, codes)
@@ -294,9 +292,21 @@ class BaseNCF(BaseEstimator):
         def scorer(queries):
             scores = of_network(torch.from_numpy(queries).to(device)).float().cpu().numpy()
             self._score_unknown(scores, seen.trained(USER, queries[:, USER])[:, None], trained_items)
-            return scores
+            return from_units(scores, self._units)
 
         return scorer
+
+    def _in_units(self, y, sample_weight, *, goes_on):
+        """Targets in the units of the network, which are those of the last fit where the training `goes_on`."""
+        return y
+
+    def _in_rating_units(self, history):
+        """The history of a training with its losses in the units of the targets."""
+        return history
+
+    def _knows_one_rating(self):
+        """Whether fits have seen one rating alone, and so learned nothing that a further one could go on from."""
+        return False
 
     def _score_unknown(self, scores, knows_user, knows_item):
         """Overwrite scores of pairs of which nothing is known."""
@@ -313,17 +323,6 @@ class BaseNCF(BaseEstimator):
 
     def _id_means(self, seen):
         """Mean rating of each id, where an unknown one is to be fitted to these."""
-
-    def _split(self, part, seed):
-        """Training and validation rows, drawn at random."""
-        n_rows = len(part[0])
-        if n_rows < 2:
-            raise ValueError(
-                f"early_stopping=True needs rows to hold out, but there are n_samples={n_rows}; pass X_val and y_val "
-                "or use early_stopping=False."
-            )
-        rows = train_test_split(np.arange(n_rows), test_size=self.validation_fraction, random_state=seed)
-        return [[None if array is None else array[part_rows] for array in part] for part_rows in rows]
 
     def _batch_size(self, n_rows):
         if self.batch_size != "auto":
@@ -344,17 +343,6 @@ class BaseNCF(BaseEstimator):
         if isinstance(self.architecture, str):
             params |= {"architecture": self.architecture, "use_history": self.use_history}
         return module_class(self), params
-
-    def _embeddings_of(self, column):
-        if not hasattr(self, "net_"):
-            raise AttributeError(f"This {type(self).__name__} has no embeddings before fit.")
-        net = self.net_
-        module = net.module_
-        if not hasattr(module, "embedding"):
-            raise AttributeError(f"{type(module).__name__} has no table of embeddings.")
-        rows = module.column_rows(column)
-        with torch.no_grad():
-            return module.vectors(torch.arange(rows.start, rows.stop, device=net.device)).cpu().numpy()
 
     def __getstate__(self):
         """Arrays and parameters: no device, no optimizer, no training data but the pairs seen."""

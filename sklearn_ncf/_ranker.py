@@ -114,6 +114,10 @@ class NCFRanker(BaseNCF):
     user_embeddings_, item_embeddings_ : ndarray of shape (n_ids, n_components), float32
         Vectors, with their histories', in the order of ``encoder_.categories_``.
 
+    user_biases_, item_biases_ : ndarray of shape (n_users,) or (n_items,), float32
+        The biases in the same orders. ``AttributeError`` where there are none: with ``use_bias=False``, and with least
+        squares.
+
     n_features_in_ : int
         Number of columns seen in `fit`.
 
