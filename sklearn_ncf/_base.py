@@ -1,28 +1,31 @@
 """BaseNCF: what the estimators share, from a table of raw ids to a trained net and back to predictions."""
 
+from copy import copy
 from functools import partial
 
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ncf._checkpointing import checkpoints_of
 from sklearn_ncf._columns import chunks_of, read_table, take_rows
 from sklearn_ncf._containers import as_local
 from sklearn_ncf._encoder import IdEncoder
+from sklearn_ncf._fitted import publish, snapshot
 from sklearn_ncf._growth import carry_over, grow, n_ids_of
+from sklearn_ncf._id_parameters import IdParameters
 from sklearn_ncf._large import is_mapped, let_go, new_array
 from sklearn_ncf._parameters import SHARED_CONSTRAINTS, check_joint_parameters, module_class, python_parameters
 from sklearn_ncf._random import seeded_generators
-from sklearn_ncf._rows import codes_of, learn_rows
+from sklearn_ncf._rows import codes_of, learn_rows, split_rows
 from sklearn_ncf._seen import Seen
 from sklearn_ncf._stamp import stamped, unstamped
 from sklearn_ncf._state import net_from, state_of
+from sklearn_ncf._units import ORDINARY, from_units, to_units
 from sklearn_ncf._unknown_ids import UnknownIds
-from sklearn_ncf.nn import ITEM, USER, EmbeddingNN, GridScorer, default_settings
+from sklearn_ncf.nn import ITEM, USER, GridScorer, can_take_part, default_settings
 from sklearn_ncf.training import (
     Ratings,
     best_epoch_of,
@@ -51,7 +54,7 @@ def places_of_pairs(pairs, device):
     return {"partners": torch.from_numpy(partners), "let_go": partial(let_go, partners)}
 
 
-class BaseNCF(BaseEstimator):
+class BaseNCF(IdParameters, BaseEstimator):
     """Encoding, training, prediction and pickling of neural collaborative filtering.
 
     A subclass has the parameters of `_parameter_constraints` and a `loss`, and says in `_output_params` what its
@@ -60,26 +63,19 @@ class BaseNCF(BaseEstimator):
 
     _parameter_constraints = SHARED_CONSTRAINTS
     _ranks = False  # whether the loss is one of lists, not of ratings
+    _units = ORDINARY  # of the network
+    _known = None  # in a training after fits that saw one rating alone: that rating, in the network's units
 
     @property
     def _params(self):
         """The parameters with Python's own numbers, which training is given."""
         return python_parameters(self)
 
-    @property
-    def user_embeddings_(self):
-        """Vectors of the users, in the order of ``encoder_.categories_[0]``."""
-        return self._embeddings_of(0)
-
-    @property
-    def item_embeddings_(self):
-        """Vectors of the items, in the order of ``encoder_.categories_[1]``."""
-        return self._embeddings_of(1)
-
-    def _fit(self, X, y, sample_weight, validation, *, goes_on, holds_out, max_epochs, schedule, learning_rate):
+    def _fit(self, X, y, sample_weight, validation, *, into, goes_on, holds_out, max_epochs, schedule, learning_rate):
         """Train on checked targets and weights; `validation`, a pair of table and targets, chooses the epoch.
 
-        `goes_on` starts from the last fit, `holds_out` takes the validation part from the rows where none is given.
+        This is a snapshot of the estimator `into`, which gets what is learned. `goes_on` starts from the last fit,
+        `holds_out` takes the validation set from the rows where none is given.
         """
         encoder, part, output, device = self._encoded(X, y, sample_weight, goes_on=goes_on)
         parts = [part]
@@ -88,7 +84,7 @@ class BaseNCF(BaseEstimator):
             validate_data(encoder, header, reset=False, skip_check_array=True)
             validation_codes, unknown = codes_of(encoder, columns, module_class(self))
             encoder._check_unknown(unknown)
-            parts.append((validation_codes, validation[1], None))
+            parts.append((validation_codes, to_units(validation[1], self._units), None))
 
         with (
             default_settings(),
@@ -96,11 +92,9 @@ class BaseNCF(BaseEstimator):
             seeded_generators(self.random_state, device, seed=checkpoints.seed) as checkpoints.seed,
         ):
             if holds_out and validation is None:
-                parts = self._split(part, checkpoints.seed)
+                parts = split_rows(part, self._params.validation_fraction, checkpoints.seed)
             solved = self._optimizer(encoder.n_features_in_) == "als"
-            seen = (self._seen if goes_on else Seen()).with_rows(
-                *parts[0], n_ids_of(encoder), weighs_pairs=solved
-            )
+            seen = (self._seen if goes_on else Seen()).with_rows(*parts[0], n_ids_of(encoder), weighs_pairs=solved)
             if holds_out and validation is None:
                 seen = seen.with_held_out(parts[1][0])
             held_out_pairs = parts[1][0][:, :2] if len(parts) > 1 else None
@@ -123,7 +117,7 @@ class BaseNCF(BaseEstimator):
                 checkpoints=checkpoints,
                 device=device,
             )
-            if goes_on:
+            if goes_on and self._known is None:
                 carry_over(self.net_.module_, net.module_)
             if hasattr(net.module_, "observe"):
                 places = places_of_pairs(seen.pairs, device)
@@ -134,20 +128,21 @@ class BaseNCF(BaseEstimator):
                 train(net, data, *held_out, id_counts=seen.counts, id_means=id_means, checkpoints=checkpoints)
                 checkpoints.finish(net)
             except KeyboardInterrupt:
-                if net.history or not hasattr(self, "net_"):  # else the last fit is worth more
-                    self._keep(encoder, net, seen)
+                if net.finalized_ and net.history:  # else there is nothing to keep, and the last fit stays
+                    self._keep(encoder, net, seen, into=into)
                 raise
-        return self._keep(encoder, net, seen)
+        return self._keep(encoder, net, seen, into=into)
 
     def _first_fit(self, X, y, sample_weight, validation):
         """Train as the parameters say, from scratch or, with `warm_start`, from the last fit."""
-        params = self._params
-        return self._fit(
+        start, params = snapshot(self), self._params
+        return start._fit(
             X,
             y,
             sample_weight,
             validation,
-            goes_on=params.warm_start and hasattr(self, "net_"),
+            into=self,
+            goes_on=params.warm_start and hasattr(start, "net_") and not start._knows_one_rating(),
             holds_out=params.early_stopping,
             max_epochs=params.max_epochs,
             schedule=params.learning_rate_schedule,
@@ -156,18 +151,21 @@ class BaseNCF(BaseEstimator):
 
     def _partial_fit(self, X, y, sample_weight):
         """Go on from the last fit with further rows, of checked targets and weights."""
-        if hasattr(self.net_.module, "take_part"):
-            return grow(self, X, y, sample_weight)
-        return self._fit(
+        start, params = snapshot(self), self._params
+        starts_again = start._knows_one_rating()
+        if can_take_part(start.net_.module_) and not starts_again:
+            return grow(start, X, y, sample_weight, into=self)
+        return start._fit(
             X,
             y,
             sample_weight,
             None,
+            into=self,
             goes_on=True,
             holds_out=False,
-            max_epochs=1,
-            schedule="constant",
-            learning_rate=self._params.learning_rate * PARTIAL_FIT_RATE,
+            max_epochs=params.max_epochs if starts_again else 1,
+            schedule=params.learning_rate_schedule if starts_again else "constant",
+            learning_rate=params.learning_rate * (1 if starts_again else PARTIAL_FIT_RATE),
         )
 
     def _with_candidates(self, ids, seen):
@@ -189,6 +187,7 @@ class BaseNCF(BaseEstimator):
         encoder = IdEncoder()
         if goes_on:
             vars(encoder).update(vars(self.encoder_))  # it changes no array that the two share
+        y = self._in_units(y, sample_weight, goes_on=goes_on)
         output = self._output_params(y, sample_weight, goes_on=goes_on)
         part = learn_rows(encoder, X, y, sample_weight, module=module_class(self), goes_on=goes_on)
         return encoder, part, output, device
@@ -254,23 +253,27 @@ class BaseNCF(BaseEstimator):
             verbose=verbose,
         )
 
-    def _keep(self, encoder, net, seen, trained=None):
-        """Set what was learnt, all at once, so that a fit that fails leaves a fitted estimator as it was.
+    def _keep(self, encoder, net, seen, trained=None, *, into):
+        """Set what was learned in the estimator `into`, in one step: what fails or is interrupted leaves it as it was.
 
         `trained` is the net that went through the training, where it is another one.
         """
+        learned = snapshot(into)
         for name in ("n_features_in_", "feature_names_in_"):
+            vars(learned).pop(name, None)
             if hasattr(encoder, name):
-                setattr(self, name, getattr(encoder, name))
-            elif hasattr(self, name):
-                delattr(self, name)
-        self.encoder_ = encoder
-        self.net_ = net
-        self.history_ = history_of(trained or net)
-        self.n_iter_ = len(self.history_)
-        self.best_epoch_ = best_epoch_of(trained or net)
-        self._seen = seen.in_memory()
-        return self
+                setattr(learned, name, copy(getattr(encoder, name)))  # joblib loads one array that two refer to as two
+        learned.encoder_ = encoder
+        learned.net_ = net
+        learned.history_ = self._in_rating_units(history_of(trained or net))
+        learned.n_iter_ = len(learned.history_)
+        learned.best_epoch_ = best_epoch_of(trained or net)
+        learned._seen = seen.in_memory()
+        vars(learned).pop("_units", None)
+        if self._units != ORDINARY:
+            learned._units = self._units
+        publish(into, learned)
+        return into
 
     def _codes(self, X):
         """Codes of a table in the columns of `fit`, and an `UnknownIds` for each column."""
@@ -281,13 +284,14 @@ class BaseNCF(BaseEstimator):
     def _scores(self, X):
         """The scores of a table's rows."""
         check_is_fitted(self)
+        fitted = snapshot(self)
         X, scores, unknown = as_local(X, "X"), [], []
         for part in chunks_of(X):
-            codes, *of_part = self._codes(part)
+            codes, *of_part = fitted._codes(part)
             unknown += of_part
-            scores.append(self._scores_of(codes))
-        self.encoder_._check_unknown([sum(of_column, UnknownIds()) for of_column in zip(*unknown, strict=True)])
-        return np.concatenate(scores)
+            scores.append(fitted._scores_of(codes))
+        fitted.encoder_._check_unknown([sum(of_column, UnknownIds()) for of_column in zip(*unknown, strict=True)])
+        return from_units(np.concatenate(scores), fitted._units)
 
     def _scores_of(self, codes):
         scores = predict_ratings(self.net_, codes)
@@ -299,22 +303,28 @@ class BaseNCF(BaseEstimator):
         """A function from codes of queries, in all columns but the items', to their scores with each of some items."""
         net, seen = net or self.net_, seen or self._seen
         module, device = net.module_.eval(), net.device
-        if isinstance(module, EmbeddingNN):
-            of_network = GridScorer(module, torch.from_numpy(items).to(device))
+        of_network = GridScorer(module, torch.from_numpy(items).to(device))
         trained_items = seen.trained(ITEM, items)
 
         @default_settings()
         def scorer(queries):
-            if isinstance(module, EmbeddingNN):
-                scores = of_network(torch.from_numpy(queries).to(device)).float().cpu().numpy()
-            else:
-                codes = np.repeat(np.insert(queries, ITEM, 0, axis=1), len(items), axis=0)
-                codes[:, ITEM] = np.tile(items, len(queries))
-                scores = predict_ratings(net, codes).reshape(len(queries), len(items))
+            scores = of_network(torch.from_numpy(queries).to(device)).float().cpu().numpy()
             self._score_unknown(scores, seen.trained(USER, queries[:, USER])[:, None], trained_items)
-            return scores
+            return from_units(scores, self._units)
 
         return scorer
+
+    def _in_units(self, y, sample_weight, *, goes_on):
+        """Targets in the units of the network, which are those of the last fit where the training `goes_on`."""
+        return y
+
+    def _in_rating_units(self, history):
+        """The history of a training with its losses in the units of the targets."""
+        return history
+
+    def _knows_one_rating(self):
+        """Whether fits have seen one rating alone, and so learned nothing that a further one could go on from."""
+        return False
 
     def _score_unknown(self, scores, knows_user, knows_item):
         """Overwrite scores of pairs of which nothing is known."""
@@ -331,17 +341,6 @@ class BaseNCF(BaseEstimator):
 
     def _id_means(self, seen):
         """Mean rating of each id, where an unknown one is to be fitted to these."""
-
-    def _split(self, part, seed):
-        """Training and validation rows, drawn at random."""
-        n_rows = len(part[0])
-        if n_rows < 2:
-            raise ValueError(
-                f"early_stopping=True needs rows to hold out, but there are n_samples={n_rows}; pass X_val and y_val "
-                "or use early_stopping=False."
-            )
-        rows = train_test_split(np.arange(n_rows), test_size=self._params.validation_fraction, random_state=seed)
-        return [[None if array is None else array[part_rows] for array in part] for part_rows in rows]
 
     def _batch_size(self, n_rows):
         if self.batch_size != "auto":
@@ -364,24 +363,14 @@ class BaseNCF(BaseEstimator):
             of_module |= {"architecture": params.architecture, "use_history": params.use_history}
         return module_class(self), of_module
 
-    @default_settings()
-    def _embeddings_of(self, column):
-        if not hasattr(self, "net_"):
-            raise AttributeError(f"This {type(self).__name__} has no embeddings before fit.")
-        module = self.net_.module_
-        if not hasattr(module, "embedding"):
-            raise AttributeError(f"{type(module).__name__} has no table of embeddings.")
-        rows = module.column_rows(column)
-        with torch.no_grad():
-            return module.vectors(torch.arange(rows.start, rows.stop, device=self.net_.device)).float().cpu().numpy()
-
     def __getstate__(self):
         """Arrays and parameters: no device, no optimizer, no training data but the pairs seen."""
         state = dict(super().__getstate__())
         if "net_" in state:
             state["_net_state"] = state_of(state.pop("net_"))
-            state["_seen"] = vars(self._seen)
-            state["history_"] = {name: self.history_[name].tolist() for name in self.history_}
+            history = state["history_"]
+            state["_seen"] = vars(state["_seen"])
+            state["history_"] = {name: history[name].tolist() for name in history}
         return stamped(state)
 
     def __setstate__(self, state):

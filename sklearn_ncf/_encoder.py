@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ncf._columns import MISSING, as_table_name, chunks_of, read_table
 from sklearn_ncf._containers import as_numbers
+from sklearn_ncf._fitted import publish, snapshot
 from sklearn_ncf._large import let_go
 from sklearn_ncf._stamp import stamped, unstamped
 from sklearn_ncf._unknown_ids import UnknownIds
@@ -140,7 +141,8 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         codes : ndarray of shape (n_samples, n_features)
             Codes of type `dtype`.
         """
-        return self._encode(self._learn(X, reset=True))
+        columns = self._learn(X, reset=True)
+        return snapshot(self)._encode(columns)
 
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
@@ -194,9 +196,10 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If more than half of the rows of a column hold unknown ids.
         """
         check_is_fitted(self)
-        header, columns = read_table(X, estimator=self)
-        validate_data(self, header, reset=False, skip_check_array=True)
-        return self._encode(columns)
+        fitted = snapshot(self)
+        header, columns = read_table(X, estimator=fitted)
+        validate_data(fitted, header, reset=False, skip_check_array=True)
+        return fitted._encode(columns)
 
     def inverse_transform(self, X):
         """Return the ids that stand behind codes.
@@ -218,12 +221,14 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             If `X` has another number of columns, or holds something that is no code.
         """
         check_is_fitted(self)
+        fitted = snapshot(self)
+        n_columns = fitted.n_features_in_
         codes = check_array(
             as_numbers(X, "X"), ensure_min_samples=0, ensure_min_features=0, estimator=self, input_name="X"
         )
-        if codes.shape[1] != self.n_features_in_:
-            raise ValueError(f"X must hold codes in shape (n_samples, {self.n_features_in_}); got shape {codes.shape}.")
-        columns = [self._decoded(j, codes[:, j]) for j in range(self.n_features_in_)]
+        if codes.shape[1] != n_columns:
+            raise ValueError(f"X must hold codes in shape (n_samples, {n_columns}); got shape {codes.shape}.")
+        columns = [fitted._decoded(j, codes[:, j]) for j in range(n_columns)]
         dtypes = {column.dtype for column in columns}
         ids = np.empty(codes.shape, dtype=dtypes.pop() if len(dtypes) == 1 else object)
         for j, column in enumerate(columns):
@@ -233,17 +238,18 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def _learn(self, X, *, reset):
         """Learn the ids of `X`, anew or behind those known, and return the columns read; all or nothing."""
         header, columns = read_table(X, estimator=self)
+        fitted = snapshot(self)
         if not reset:
-            validate_data(self, header, reset=False, skip_check_array=True)
+            validate_data(fitted, header, reset=False, skip_check_array=True)
         columns = list(columns)
         n_rows = len(columns[0].positions)
         if reset:
             known = [Vocabulary() for _ in columns]
         else:
-            known = self._vocabularies
-            n_rows += self._n_rows_seen
+            known = fitted._vocabularies
+            n_rows += fitted._n_rows_seen
             for j, column in enumerate(columns):
-                self._encode_column(j, column)[1].check_kinds(self._name(j), known[j])
+                fitted._encode_column(j, column)[1].check_kinds(self._name(j), known[j])
 
         min_count = self._min_count(n_rows)
         vocabularies = [ids.extended(column, min_count) for ids, column in zip(known, columns, strict=True)]
@@ -262,13 +268,15 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._know([ids.in_order() for ids in vocabularies], n_rows, header, reset=True)
 
     def _know(self, vocabularies, n_rows, header, *, reset):
-        """Take over what was learnt of all rows so far."""
+        """Take over what was learned of all rows so far, in one step."""
         _check_dtype(self.dtype, max(len(vocabulary.ids) for vocabulary in vocabularies))
+        learned = snapshot(self)
         if reset:
-            validate_data(self, header, reset=True, skip_check_array=True)
-        self._vocabularies = vocabularies
-        self._n_rows_seen = n_rows
-        self.categories_ = [vocabulary.ids for vocabulary in vocabularies]
+            validate_data(learned, header, reset=True, skip_check_array=True)
+        learned._vocabularies = vocabularies
+        learned._n_rows_seen = n_rows
+        learned.categories_ = [vocabulary.ids for vocabulary in vocabularies]
+        publish(self, learned)
 
     def _min_count(self, n_rows):
         if self.min_frequency is None:
@@ -333,7 +341,7 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         state = dict(super().__getstate__())
         if "_vocabularies" in state:
             del state["categories_"]  # the vocabularies' ids
-            state["_vocabularies"] = [vocabulary.state() for vocabulary in self._vocabularies]
+            state["_vocabularies"] = [vocabulary.state() for vocabulary in state["_vocabularies"]]
         return stamped(state)
 
     def __setstate__(self, state):

@@ -12,8 +12,10 @@ SMALLEST_BATCH = 32  # unless they would be smaller than this
 SWEEPS = 3  # of least squares: further ones gain little
 
 
-def grow(estimator, X, y, sample_weight):
+def grow(estimator, X, y, sample_weight, *, into):
     """Learn from further rows what they say of their own ids, and leave everything else as it is.
+
+    `estimator` is a snapshot of `into`, which gets what is learned.
 
     What least squares fit is solved for; else the ids of the rows are trained in a network of their own.
     """
@@ -22,7 +24,7 @@ def grow(estimator, X, y, sample_weight):
     if estimator._ranks:
         rows = _not_learned(estimator, rows)
         if not len(rows[0]):
-            return estimator
+            return into
     with (
         default_settings(),
         seeded_generators(estimator.random_state, device, seed=agreed_seed(estimator.random_state)),
@@ -33,12 +35,12 @@ def grow(estimator, X, y, sample_weight):
             give_back()
             whole.module_.fill_untrained(as_tensors(seen.counts, device), as_tensors(estimator._id_means(seen), device))
             whole.module_.eval()
-            return estimator._keep(encoder, whole, seen, trained=net)
+            return estimator._keep(encoder, whole, seen, trained=net, into=into)
 
         try:
             train(net, data)
         except KeyboardInterrupt:
-            if net.history:
+            if net.finalized_ and net.history:
                 keep()
             raise
         return keep()

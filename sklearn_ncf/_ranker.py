@@ -1,6 +1,5 @@
 """NCFRanker: rankings from implicit feedback by neural collaborative filtering."""
 
-import warnings
 from numbers import Integral
 
 import numpy as np
@@ -12,6 +11,7 @@ from sklearn_ncf._base import BaseNCF
 from sklearn_ncf._containers import as_local
 from sklearn_ncf._ranking import METRICS, values_of_queries
 from sklearn_ncf._ratings import check_weight
+from sklearn_ncf._warnings import warn_caller
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
 from sklearn_ncf.training import OPTIMIZERS, RANKING_LOSSES, NegativeSampler, undefined_score
 
@@ -19,7 +19,6 @@ AUTO_NEGATIVES = {"gmf": 1024}  # shared by a batch, where they cost one product
 LAYERED_NEGATIVES = 16  # and where each of them costs a pass through layers
 FEW_NEGATIVES = 4  # the paper's number
 K = 10  # of the metrics that choose an epoch
-WARN_CALLER_OF_FIT = 6  # stacklevel of a warning in what trains
 
 
 class NCFRanker(BaseNCF):
@@ -119,6 +118,10 @@ class NCFRanker(BaseNCF):
 
     user_embeddings_, item_embeddings_ : ndarray of shape (n_ids, n_components), float32
         Vectors, with their histories', in the order of ``encoder_.categories_``.
+
+    user_biases_, item_biases_ : ndarray of shape (n_users,) or (n_items,), float32
+        The biases in the same orders. ``AttributeError`` where there are none: with ``use_bias=False``, and with least
+        squares.
 
     n_features_in_ : int
         Number of columns seen in `fit`.
@@ -359,7 +362,8 @@ class NCFRanker(BaseNCF):
         items = np.flatnonzero(seen.counts[ITEM][N_SPECIAL:])
         queries, owners = np.unique(np.delete(codes, ITEM, axis=1), axis=0, return_inverse=True)
         columns = np.searchsorted(items, codes[:, ITEM]).clip(max=len(items) - 1)
-        known = items[columns] == codes[:, ITEM]  # what is not among the candidates cannot be found
+        owners = owners.ravel()
+        known = items[columns] == codes[:, ITEM]  # what is not among the candidates cannot be found, and is a miss
         if not (known & ~seen.contain(codes)).any():
             problem = (
                 f"scoring={self.scoring!r} is undefined on the validation set: its rows are all pairs of the training "
@@ -367,9 +371,7 @@ class NCFRanker(BaseNCF):
             )
             if self.early_stopping:
                 raise ValueError(f"{problem}. Pass other rows as X_val, or use scoring='loss'.")
-            warnings.warn(
-                f"{problem}. valid_score is NaN and the last epoch is kept.", UserWarning, stacklevel=WARN_CALLER_OF_FIT
-            )
+            warn_caller(f"{problem}. valid_score is NaN and the last epoch is kept.")
             return undefined_score
 
         def score(net):
@@ -379,9 +381,10 @@ class NCFRanker(BaseNCF):
                 scorer=self._grid_scorer(items, net, seen),
                 n_candidates=len(items),
                 queries=queries,
-                owners=owners.ravel()[known],
+                owners=owners[known],
                 columns=columns[known],
                 seen=lambda block: seen.among(block[:, USER], items),
+                n_missed=np.bincount(owners[~known], minlength=len(queries)),
             )
             return float(values[ranked].mean())
 

@@ -10,8 +10,7 @@ from sklearn.utils.validation import _check_sample_weight, assert_all_finite
 from sklearn_ncf._containers import as_local, as_numbers
 from sklearn_ncf._large import parts_of
 from sklearn_ncf._numbers import as_python
-
-LARGEST = float(np.finfo(np.float32).max)
+from sklearn_ncf._warnings import warn_caller
 
 
 def check_ratings(X, y, *, estimator, names=("X", "y")):
@@ -24,19 +23,17 @@ def check_ratings(X, y, *, estimator, names=("X", "y")):
     y = column_or_1d(y, dtype=[np.float64, np.float32], warn=True)
     check_consistent_length(X, y)
     assert_all_finite(y, input_name=name)
-    if max(y.max(initial=0), -y.min(initial=0)) > LARGEST:
-        raise ValueError(f"{name} holds values too large for float32, in which the network computes.")
     return X, y
 
 
 def check_range(rating_range, *, estimator):
     """A given `rating_range` as a pair of floats."""
     bounds = as_python(tuple(rating_range))
-    numbers = len(bounds) == 2 and all(isinstance(bound, Real) and abs(bound) < LARGEST for bound in bounds)
+    numbers = len(bounds) == 2 and all(isinstance(bound, Real) and np.isfinite(bound) for bound in bounds)
     if not numbers or bounds[0] >= bounds[1]:
         raise InvalidParameterError(
             f"The 'rating_range' parameter of {type(estimator).__name__} must be 'auto', None or a pair (low, high) of "
-            f"finite numbers of float32, low below high. Got {rating_range!r} instead."
+            f"finite numbers, low below high. Got {rating_range!r} instead."
         )
     return float(bounds[0]), float(bounds[1])
 
@@ -55,6 +52,20 @@ def learnt_range(rating_range, y, *, estimator):
             'rating_range, or use rating_range="auto" or None.'
         )
     return low, high
+
+
+def clipped(y, rating_range):
+    """Ratings inside the range of predictions; `UserWarning` where some were not."""
+    low, high = rating_range
+    n_outside = int(np.count_nonzero((y < low) | (y > high)))
+    if n_outside:
+        warn_caller(
+            f"{n_outside} of {len(y)} ratings lie outside rating_range_=({low:g}, {high:g}), learned in the first fit, "
+            "and are clipped: no prediction leaves it. Fit from scratch on all ratings, with rating_range=(low, high) "
+            "or None if more extreme ones may come."
+        )
+        return np.clip(y, low, high)
+    return y
 
 
 def center_and_spread(y, sample_weight):

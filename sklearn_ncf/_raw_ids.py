@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ncf._columns import MISSING, as_objects, read_table
 from sklearn_ncf._encoder import IdEncoder
+from sklearn_ncf._fitted import snapshot
 from sklearn_ncf._id_arguments import FittedIds, distinct_ids, distinct_rows, is_table, names_of, plain
 from sklearn_ncf._id_columns import as_series, is_missing, take_as_series
 from sklearn_ncf._unwrap import unwrap
@@ -25,7 +26,8 @@ class RawIds:
         steps, self.estimator, self.target_transformers = unwrap(model)
         for name, step in steps:
             _check_step(name, step)
-        self.steps = [step for _, step in steps]
+        # After the estimator: an encoder may learn further ids meanwhile, but must know all of the estimator's.
+        self.steps = [snapshot(step) if isinstance(step, IdEncoder) else step for _, step in steps]
         self.n_columns = self.estimator.n_features_in_
         first = self._reader(0)
         if first.n_features_in_ != self.n_columns:

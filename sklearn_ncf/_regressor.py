@@ -4,11 +4,12 @@ from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils._param_validation import StrOptions
 
 from sklearn_ncf._base import BaseNCF
-from sklearn_ncf._ratings import center_and_spread, check_ratings, check_weight, learnt_range
+from sklearn_ncf._rating_scale import RatingScale
+from sklearn_ncf._ratings import check_ratings, check_weight
 from sklearn_ncf.training import LOSSES
 
 
-class NCFRegressor(RegressorMixin, BaseNCF):
+class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
     """Predict ratings with neural collaborative filtering.
 
     The estimator encodes ids of any type inside `fit` and trains the networks of He et al. (2017), with biases and a
@@ -143,6 +144,10 @@ class NCFRegressor(RegressorMixin, BaseNCF):
     item_embeddings_ : ndarray of shape (n_items, n_components), float32
         The items' vectors in the order of ``encoder_.categories_[1]``.
 
+    user_biases_, item_biases_ : ndarray of shape (n_users,) or (n_items,), float32
+        The biases in the same orders, in the unit of scores, before the output layer. ``AttributeError`` with
+        ``use_bias=False``.
+
     n_features_in_ : int
         Number of columns seen in `fit`.
 
@@ -164,8 +169,9 @@ class NCFRegressor(RegressorMixin, BaseNCF):
     rating. The code ``-1``, and missing ids, are one more id each with a vector of its own, where `fit` has seen them.
     See ``docs/cold_start.md``.
 
-    *Interrupts.* `KeyboardInterrupt` reaches the caller, and what was learnt until then can be used; in the first
-    epoch of a further fit, that is the last fit.
+    *Interrupts.* `KeyboardInterrupt` reaches the caller, and what was learned until then can be used. Before a whole
+    epoch there is nothing learned: the estimator stays as it was, unfitted if it was that. A fitted estimator changes
+    in one step, so that other threads may predict, recommend and pickle while it is fitted again.
 
     References
     ----------
@@ -193,6 +199,20 @@ class NCFRegressor(RegressorMixin, BaseNCF):
     True
     >>> pipe["ncf"].rating_range_
     (1.0, 5.0)
+
+    A rating by hand, for ``architecture="gmf"``: the weighted product of two vectors, the biases and the intercept
+    pass a sigmoid scaled to `rating_range_`.
+
+    >>> import numpy as np
+    >>> model = NCFRegressor(max_epochs=50, random_state=0).fit(X, y)
+    >>> user, item = model.encoder_.transform(X[:1])[0]
+    >>> network = model.net_.module_
+    >>> weight, intercept = network.gmf_weight.detach().numpy(), network.intercept.item()
+    >>> score = (model.user_embeddings_[user] * model.item_embeddings_[item]) @ weight
+    >>> score += model.user_biases_[user] + model.item_biases_[item] + intercept
+    >>> low, high = model.rating_range_
+    >>> bool(np.isclose(low + (high - low) / (1 + np.exp(-score)), model.predict(X[:1])[0]))
+    True
     """
 
     _parameter_constraints = {
@@ -302,7 +322,10 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         in any column among them, for `max_epochs` passes over these rows. An id is held to its place the more strongly,
         the more ratings it has had before, by a quadratic penalty as in elastic weight consolidation (Kirkpatrick et
         al. 2017). No known code, nothing of other ids and nothing that ids have in common changes, nor do
-        `rating_range_` and `mean_rating_`. See ``docs/growing.md``.
+        `rating_range_`, the loss's unit and `mean_rating_`: with ``rating_range="auto"``, ratings outside are clipped,
+        with a warning. Calls that saw a single rating value tell none of these: the next one learns them, as a `fit`
+        that keeps the codes. Weights compare within a call, where a row of mean weight counts as one rating. See
+        ``docs/growing.md``.
 
         Behind an encoder in a Pipeline: ``pipe[0].partial_fit(X)``, then
         ``pipe[-1].partial_fit(pipe[0].transform(X), y)``. A network of your own is trained as a whole, for one pass at
@@ -350,7 +373,8 @@ class NCFRegressor(RegressorMixin, BaseNCF):
         Returns
         -------
         ratings : ndarray of shape (n_samples,), float32
-            Predicted ratings, in the units of `y`.
+            Predicted ratings, in the units of `y`; float64 where float32 does not hold the ratings of `fit`, or not
+            their differences (1e9 + 1 to 1e9 + 5).
 
         Raises
         ------
@@ -360,42 +384,3 @@ class NCFRegressor(RegressorMixin, BaseNCF):
             If the columns are not those of `fit`, or hold ids of another type.
         """
         return self._scores(X)
-
-    @property
-    def rating_range_(self):
-        """Lowest and highest rating that `predict` gives, or None where it is unbounded."""
-        return self.net_.module__output_range
-
-    @property
-    def mean_rating_(self):
-        """Weighted mean of the ratings seen in `fit`, the prediction where neither user nor item are known."""
-        return self.net_.module__output_center
-
-    def _score_unknown(self, scores, knows_user, knows_item):
-        scores[~(knows_user | knows_item)] = self.mean_rating_
-
-    def _id_means(self, seen):
-        return seen.means()
-
-    def _output_params(self, y, sample_weight, *, goes_on):
-        rating_range = learnt_range(self.rating_range, y, estimator=self)
-        if goes_on:
-            return self._output_of_last_fit(rating_range)
-        center, spread = center_and_spread(y, sample_weight)
-        rounding = 1e-6 * max(y.max(), -y.min())
-        return {
-            "output_range": rating_range,
-            "output_center": center,
-            "output_scale": spread if spread > rounding else 1.0,
-        }
-
-    def _output_of_last_fit(self, rating_range):
-        """The output that a further fit keeps; `rating_range` is what it would learn anew."""
-        automatic = isinstance(self.rating_range, str)
-        if (self.rating_range_ is None) if automatic else (rating_range != self.rating_range_):
-            raise ValueError(
-                f"rating_range={self.rating_range!r} is not that of the last fit, {self.rating_range_}. Fit anew with "
-                "warm_start=False."
-            )
-        params = self.net_.get_params_for("module")
-        return {name: value for name, value in params.items() if name.startswith("output_")}

@@ -1,5 +1,8 @@
 """From a table to the rows of codes that a network reads."""
 
+import numpy as np
+from sklearn.model_selection import train_test_split
+
 from sklearn_ncf._columns import MISSING, chunks_of, read_table
 from sklearn_ncf._large import is_large, is_mapped, let_go, mixed, parts_of
 from sklearn_ncf.nn import N_SPECIAL
@@ -16,6 +19,18 @@ def codes_of(encoder, columns, module):
         for j, column in enumerate(columns):
             codes[column.positions == MISSING, j] = -N_SPECIAL
     return codes, unknown
+
+
+def split_rows(part, validation_fraction, seed):
+    """Codes, targets and weights of the training and of the validation set, drawn at random."""
+    n_rows = len(part[0])
+    if n_rows < 2:
+        raise ValueError(
+            f"early_stopping=True needs rows to hold out, but there are n_samples={n_rows}; pass X_val and y_val "
+            "or use early_stopping=False."
+        )
+    rows = train_test_split(np.arange(n_rows), test_size=validation_fraction, random_state=seed)
+    return [[None if array is None else array[part_rows] for array in part] for part_rows in rows]
 
 
 def learn_rows(encoder, X, y, sample_weight, *, module, goes_on):

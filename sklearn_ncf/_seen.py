@@ -65,6 +65,12 @@ class Seen:
         weights[places] = np.maximum(weights[places], earlier.weights_of(slice(None)))
         return weights
 
+    def with_mean(self, mean):
+        """What is seen where each target was this one."""
+        seen = Seen()
+        vars(seen).update(vars(self), sums=[counts * np.float32(mean) for counts in self.counts])
+        return seen
+
     def in_memory(self):
         """What is seen, with no pairs of a scratch file."""
         seen = Seen()

@@ -10,6 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ncf._base import BaseNCF
+from sklearn_ncf._fitted import snapshot
 
 
 class Unwrapped(NamedTuple):
@@ -18,7 +19,7 @@ class Unwrapped(NamedTuple):
     steps : list of (name, transformer)
         What `X` goes through before the estimator, in this order.
     estimator : BaseNCF
-        The estimator at the end.
+        The estimator at the end, as it is now: a further fit does not change it.
     target_transformers : list of transformers
         What its predictions go back through, the outermost first.
     """
@@ -52,7 +53,7 @@ def unwrap(model):
             f"FrozenEstimator or TransformedTargetRegressor of one of these; got {found}."
         )
     check_is_fitted(inner)
-    return Unwrapped(steps, inner, target_transformers)
+    return Unwrapped(steps, snapshot(inner), target_transformers)
 
 
 def _flat_steps(name, step):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from functools import cached_property
+from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from sklearn_ncf._plain_ids import pack_ids, unpack_ids
 
 NOTHING = np.empty(0, dtype=object)
 COMMON = 0.1  # share of a column's ids from which on their kind is one of the column, and not an exception in it
+HASHING = Lock()  # pandas shows other threads an index's hash table while it fills it
 
 
 class Vocabulary:
@@ -22,6 +24,7 @@ class Vocabulary:
         self.infrequent_counts = infrequent_counts
         self._index = _index_of(ids)
         self._infrequent_index = _index_of(infrequent_ids)
+        self._is_hashed = False
 
     def extended(self, column, min_count):
         """A vocabulary with the new ids of a column behind the known ones."""
@@ -57,6 +60,11 @@ class Vocabulary:
 
     def codes(self, ids):
         """Codes of distinct ids, -1 where unknown."""
+        if not self._is_hashed:
+            with HASHING:
+                for index in (self._index, self._infrequent_index):
+                    index.get_indexer(index[:1])
+            self._is_hashed = True
         return _positions_in(self._index, ids)
 
     def accounts_for(self, ids):
@@ -89,7 +97,7 @@ def _sort_ids(ids):
 
 
 def _index_of(ids):
-    """Distinct ids as a pandas index, which hashes them at the first look-up."""
+    """Distinct ids as a pandas index, which hashes them at the first lookup."""
     keys = ids.astype(np.int64) if ids.dtype.kind == "b" else ids
     return pd.Index(keys, dtype=keys.dtype, copy=False)
 

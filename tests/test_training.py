@@ -159,15 +159,6 @@ def test_an_interrupt_reaches_the_caller_and_what_was_learnt_can_be_used(quick, 
     assert model.set_params(callbacks=None).fit(X, y).n_iter_ == 9
 
 
-def test_an_interrupt_in_the_first_epoch_leaves_a_usable_model(quick, ratings):
-    X, y = ratings
-    model = quick(callbacks=[Interrupt(1, "batch")])
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(X, y)
-    assert (model.n_iter_, len(model.history_)) == (0, 0)
-    assert np.isfinite(model.predict(X)).all()
-
-
 def test_an_interrupt_restores_the_best_epoch_so_far(quick, ratings):
     X, y = ratings
     settings = {"learning_rate": 0.1, "learning_rate_schedule": "constant", "embedding_dropout": 0.0}

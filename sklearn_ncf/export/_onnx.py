@@ -15,6 +15,7 @@ from sklearn_ncf._encoder import IdEncoder
 from sklearn_ncf._files import write_whole
 from sklearn_ncf._raw_ids import RawIds
 from sklearn_ncf._regressor import NCFRegressor
+from sklearn_ncf._units import ORDINARY
 from sklearn_ncf._version import __version__
 from sklearn_ncf.export._silence import silence
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, EmbeddingNN, default_settings
@@ -112,7 +113,8 @@ class _Scorer(nn.Module):
             with torch.no_grad():
                 network.embedding.weight.copy_(network.vectors(torch.arange(len(network.embedding.weight))))
             network.history = None
-        self.of_unknown = estimator.mean_rating_ if isinstance(estimator, NCFRegressor) else None
+        self.of_unknown = estimator.net_.module__output_center if isinstance(estimator, NCFRegressor) else None
+        self.offset, self.scale = estimator._units
         for column, name in ((USER, "knows_user"), (ITEM, "knows_item")):
             codes = np.arange(-N_SPECIAL, len(estimator.encoder_.categories_[column]))
             self.register_buffer(name, torch.from_numpy(estimator._seen.trained(column, codes)))
@@ -123,7 +125,10 @@ class _Scorer(nn.Module):
         if self.of_unknown is None:
             return scores
         known = self.knows_user[codes[USER] + N_SPECIAL] | self.knows_item[codes[ITEM] + N_SPECIAL]
-        return torch.where(known, scores, self.of_unknown)
+        scores = torch.where(known, scores, self.of_unknown)
+        if (self.offset, self.scale) == ORDINARY:
+            return scores
+        return (self.offset + self.scale * scores.double()).float()
 
 
 def _check_packages():

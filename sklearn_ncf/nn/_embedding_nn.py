@@ -12,6 +12,7 @@ from sklearn_ncf.nn._layers import new_embedding, new_mlp
 
 USER, ITEM = 0, 1  # columns
 ARCHITECTURES = ("mlp", "gmf", "neumf")
+READING = ("__call__", "forward", "vectors", "summed_bias", "table_rows")  # methods that look up a row's parts
 INIT_STD = 0.05  # of embeddings; N(0, 1), torch's own, starts with scores that dwarf the ratings
 
 
@@ -275,7 +276,7 @@ class EmbeddingNN(nn.Module):
         means : sequence of n_columns float Tensors of shape (n_ids + 2,), default=None
             Mean rating of those rows.
         """
-        fill_untrained(self, counts, means)
+        fill_untrained(self, counts, means if keeps(type(self), READING) else None)
 
     @torch.no_grad()
     def copy_from(self, other: "EmbeddingNN") -> None:
@@ -355,17 +356,10 @@ class EmbeddingNN(nn.Module):
         return torch.tensor(share, dtype=dtype, device="cpu").clamp(0.01, 0.99).logit().item()
 
 
-def score_lists(module: nn.Module, codes: Tensor, items: Tensor, excluded: Tensor) -> Tensor:
-    """`EmbeddingNN.score_lists` for any network, with minus infinity where an item is excluded."""
-    if isinstance(module, EmbeddingNN):
-        lists = module.score_lists(codes, items)
-    else:
-        items = torch.cat([codes[:, ITEM, None], items.expand(len(codes), -1)], dim=1)
-        rows = codes.unsqueeze(1).repeat(1, items.shape[1], 1)
-        rows[..., ITEM] = items
-        lists = module(rows.flatten(0, 1)).view(items.shape)
-    own = excluded.new_zeros(len(excluded), 1)
-    return lists.masked_fill(torch.cat([own, excluded], dim=1), -torch.inf)
+def keeps(class_: type, names: Sequence[str]) -> bool:
+    """Whether a class is `EmbeddingNN`, or inherits all methods of these names from it."""
+    inherits = issubclass(class_, EmbeddingNN)
+    return inherits and all(getattr(class_, name) is getattr(EmbeddingNN, name) for name in names)
 
 
 def pairwise_products(vectors: Tensor) -> Tensor:

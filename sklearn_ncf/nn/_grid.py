@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from sklearn_ncf.nn._embedding_nn import ITEM, EmbeddingNN, pairwise_products
+from sklearn_ncf.nn._embedding_nn import ITEM, pairwise_products
+from sklearn_ncf.nn._lists import is_standard
 
 PAIRS_AT_ONCE = 16_384  # larger blocks of hidden units leave the caches
 
@@ -14,12 +15,14 @@ class GridScorer:
     A pair's first hidden layer is linear in the concatenated vectors, :math:`W [p, q] + b = W_p p + (W_q q + b)`, so
     each half is computed once for each query or item instead of once for each pair; GMF's products, weighted, are a
     product of two matrices. What is left for each pair are the layers behind the first one. The scores are those of
-    the network in evaluation, but for rounding.
+    the network in evaluation, but for rounding. A network that computes its scores in another way than `EmbeddingNN`,
+    a subclass with its own `rate` for instance, is asked for each pair.
 
     Parameters
     ----------
-    module : EmbeddingNN
-        The trained network; later changes of its weights are not seen.
+    module : nn.Module
+        The trained network, an `EmbeddingNN` or one that maps the same codes to scores; later changes of its weights
+        are not seen.
 
     items : Tensor of shape (n_items,), int64
         Codes of the items.
@@ -38,8 +41,12 @@ class GridScorer:
     """
 
     @torch.no_grad()
-    def __init__(self, module: EmbeddingNN, items: Tensor) -> None:
+    def __init__(self, module: nn.Module, items: Tensor) -> None:
         self.module = module
+        self.items = items
+        self.by_parts = is_standard(module)
+        if not self.by_parts:
+            return
         self.layers = [] if module.mlp is None else [layer for layer in module.mlp if isinstance(layer, nn.Linear)]
         vectors, bias = self._look_up(items.unsqueeze(1), [ITEM])
         self.item_bias = bias
@@ -63,6 +70,8 @@ class GridScorer:
             Scores, in rating units.
         """
         module = self.module
+        if not self.by_parts:
+            return self._by_pairs(queries)
         columns = [column for column in range(len(module.n_ids)) if column != ITEM]
         vectors, bias = self._look_up(queries, columns)
         scores = (bias + module.intercept).unsqueeze(1) + self.item_bias
@@ -80,6 +89,21 @@ class GridScorer:
                 ):
                     row += self._rest_of_mlp(of_queries.unsqueeze(1) + of_items)
         return module.to_ratings(scores)
+
+    def _by_pairs(self, queries: Tensor) -> Tensor:
+        """Scores of the network for a row of codes of each pair."""
+        n_items = len(self.items)
+        scores = queries.new_empty(len(queries), n_items, dtype=torch.float32)
+        n_queries = max(1, PAIRS_AT_ONCE // max(1, n_items))
+        for start in range(0, len(queries), n_queries):
+            part = queries[start : start + n_queries]
+            for first in range(0, n_items, PAIRS_AT_ONCE):
+                items = self.items[first : first + PAIRS_AT_ONCE]
+                others = part.repeat_interleave(len(items), dim=0)
+                codes = torch.cat([others[:, :ITEM], items.repeat(len(part)).unsqueeze(1), others[:, ITEM:]], dim=1)
+                rows = slice(start, start + len(part)), slice(first, first + len(items))
+                scores[rows] = self.module(codes).view(len(part), len(items))
+        return scores
 
     def _look_up(self, codes: Tensor, columns: list[int]) -> tuple[Tensor, Tensor]:
         """Vectors, of shape (n_rows, n_columns, width), and summed biases of the codes of some columns."""

@@ -13,10 +13,12 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from sklearn_ncf.nn import (
     ITEM,
+    READING,
     EmbeddingNN,
     History,
     default_settings,
     global_generators_lent,
+    keeps,
     replacing_global_generators,
     score_lists,
 )
@@ -43,6 +45,7 @@ class NCFNet(NeuralNet):
 
     penalty_ = None  # of a batch's codes, added to the loss that is minimised but not to the one that is reported
     shared_: SharedTraining | None = None  # what makes the steps of several processes one
+    finalized_ = False  # whether a training has ended, or was interrupted, and all that follows it is done
 
     def on_epoch_end(self, net, **kwargs):
         super().on_epoch_end(net, **kwargs)
@@ -167,7 +170,10 @@ class NCFNet(NeuralNet):
         if self.module_.training and isinstance(self.optimizer_, RowwiseAdamW):
             self.optimizer_.prepare(self.module_.table_rows(codes))
             if batch.negatives is not None:
-                self.optimizer_.prepare(batch.negatives.items + self.module_.first_rows[ITEM])
+                items = batch.negatives.items.flatten()
+                others = codes[:1].repeat(len(items), 1)
+                others[:, ITEM] = items
+                self.optimizer_.prepare(self.module_.table_rows(others))
         if batch.negatives is not None:
             items, excluded, share = batch.negatives
             lists = score_lists(self.module_, codes, items, excluded)
@@ -204,8 +210,21 @@ class NCFNet(NeuralNet):
     def initialize_optimizer(self, *args, **kwargs):
         """As skorch's, but a row-wise optimizer gets row-wise gradients."""
         if self.optimizer is RowwiseAdamW:
-            mark_tables(self.module_)
+            tables = mark_tables(self.module_, n_rows=self._n_table_rows())
+            if not tables:
+                raise ValueError(
+                    f"optimizer='rowwise_adamw' needs a table of embeddings (nn.Embedding) whose rows are those that "
+                    f"table_rows numbers, {self._n_table_rows()}, and {type(self.module_).__name__} has none. Use "
+                    "optimizer='adamw'."
+                )
         return super().initialize_optimizer(*args, **kwargs)
+
+    def _n_table_rows(self) -> int:
+        """How many rows a table has that the network's `table_rows` numbers."""
+        if isinstance(self.module_, EmbeddingNN):
+            return self.module_.embedding.num_embeddings
+        last = torch.tensor([[n - 1 for n in self.module__n_ids]], device=self.device)
+        return int(self.module_.table_rows(last).max()) + 1
 
     def refuse(self, what: str):
         """Raise the error of a training that has gone astray."""
@@ -272,8 +291,8 @@ def build_net(
             optimizer,
             weight_decay=weight_decay,
             device=device,
-            # only networks that say which rows they read can be trained row by row
-            n_table_rows=sum(module_params["n_ids"]) if hasattr(module, "table_rows") else 0,
+            # "auto" trains row by row only networks of which it is known that they read no other rows
+            n_table_rows=sum(module_params["n_ids"]) if keeps(module, ("__init__", *READING)) else 0,
             n_ratings=n_ratings,
             batch_size=batch_size,
             ranking_loss=loss if ranks else None,
@@ -300,10 +319,12 @@ def train(
 
     `id_counts` says of each column's ids how many rows this or an earlier training has seen, `id_means` the mean rating
     of these rows: ids without any are given what is known of the others, unless the counts are `None`.
-    A person's `KeyboardInterrupt` is raised again after that, when the net holds what was learnt so far.
+    A person's `KeyboardInterrupt` is raised again after that, when the net holds what was learned so far: it is then
+    `finalized_`, unless another interrupt or an error has come in between.
     """
     net.id_counts_, net.id_means_ = (as_tensors(columns, net.device) for columns in (id_counts, id_means))
     net.set_params(train_split=None if validation is None else predefined_split(validation))
+    is_settled = net.finalized_ = False
     state = None if checkpoints is None else checkpoints.state
     failed = True
     net.notify("on_train_begin", X=data, y=None)
@@ -314,13 +335,14 @@ def train(
     try:
         if not has_stopped(net):
             net.fit_loop(data, epochs=net.max_epochs - len(net.history))
-        failed = False
+        failed, is_settled = False, True
     except TrainingStopped:
-        failed = False
+        failed, is_settled = False, True
     except KeyboardInterrupt:
         if net.history and "dur" not in net.history[-1]:
             net.history.pop()  # an epoch that did not end
         net.settle()
+        is_settled = True
         raise
     finally:
         net.set_params(train_split=None)  # or the net would hold on to the validation part
@@ -335,6 +357,7 @@ def train(
         for parameter in net.module_.parameters():
             parameter.grad = None
         net.module_.eval()
+        net.finalized_ = is_settled
     if shared is not None:
         shared.end()
     with torch.no_grad(), net.draws():

@@ -94,8 +94,9 @@ class SharedTraining:
         history = getattr(module, "history", None)
         self.tables: list[nn.Parameter] = []
         if hasattr(module, "table_rows"):  # as for row-wise steps: only where it is known which rows are read
-            mark_tables(module)
-            self.tables = [table.weight for table in module.modules() if isinstance(table, nn.Embedding)]
+            if self.rowwise is None:
+                mark_tables(module)
+            self.tables = [parameter for parameter in module.parameters() if getattr(parameter, "is_table", False)]
         by_rows = {id(table) for table in self.tables}
         if isinstance(history, History):
             history.average = average_rows

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+SMALLEST_SHRINKAGE = 1e-30  # a step's weight decay takes away a whole weight at most
 FLUSH_CHUNK = 65_536  # rows brought up to date at once at the end of an epoch
 
 
@@ -48,7 +49,7 @@ class RowwiseAdamW(torch.optim.Optimizer):
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__([{"params": dense}, {"params": tables}], defaults)
         fused = all(param.device.type in ("cpu", "cuda") for param in dense)
-        self._dense = torch.optim.AdamW(dense, fused=fused, **defaults)
+        self._dense = torch.optim.AdamW([{"params": dense}], fused=fused, **defaults)  # there may be none
         # One group for both optimizers: a schedule that sets this one's learning rate sets the other's.
         self.param_groups[0].update(self._dense.param_groups[0])
         self._dense.param_groups = self.param_groups[:1]
@@ -96,11 +97,19 @@ class RowwiseAdamW(torch.optim.Optimizer):
         return loss
 
 
-def mark_tables(module: nn.Module, *, sparse: bool = True) -> None:
-    """Give a module's embedding tables sparse gradients, and mark them for `RowwiseAdamW`, or undo it."""
-    for table in module.modules():
-        if isinstance(table, nn.Embedding):
-            table.sparse = table.weight.is_table = sparse
+def mark_tables(module: nn.Module, *, sparse: bool = True, n_rows: int | None = None) -> list[nn.Embedding]:
+    """Give a module's embedding tables sparse gradients, and mark them for `RowwiseAdamW`, or undo it.
+
+    Where `n_rows` is given, tables of another number of rows stay dense.
+    """
+    tables = [
+        table
+        for table in module.modules()
+        if isinstance(table, nn.Embedding) and (n_rows is None or table.num_embeddings == n_rows)
+    ]
+    for table in tables:
+        table.sparse = table.weight.is_table = sparse
+    return tables
 
 
 def _catch_up(table: Tensor, state: dict, rows: Tensor, kept: Tensor, group: dict) -> None:
@@ -124,8 +133,8 @@ def _step_rows(table: Tensor, state: dict, group: dict) -> None:
     grad = table.grad.coalesce()
     rows, grad = grad.indices()[0], grad.values()
     state["step"] += 1
-    shrink = 1 - group["lr"] * group["weight_decay"]
-    state["log_decay"] += math.log(shrink)
+    shrink = max(1 - group["lr"] * group["weight_decay"], 0.0)
+    state["log_decay"] += math.log(max(shrink, SMALLEST_SHRINKAGE))
     kept = state["rows"].index_select(0, rows)
     mean, square, *_ = _parts(kept)
     mean.lerp_(grad, 1 - beta1)

@@ -1,0 +1,45 @@
+"""IdParameters: what a fitted network holds of each id, as arrays."""
+
+import torch
+
+from sklearn_ncf.nn import ITEM, USER
+
+
+class IdParameters:
+    """Vectors and biases of users and items, beside `BaseNCF`."""
+
+    @property
+    def user_embeddings_(self):
+        """Vectors of the users, in the order of ``encoder_.categories_[0]``."""
+        return self._of_ids("embedding", USER)
+
+    @property
+    def item_embeddings_(self):
+        """Vectors of the items, in the order of ``encoder_.categories_[1]``."""
+        return self._of_ids("embedding", ITEM)
+
+    @property
+    def user_biases_(self):
+        """Biases of the users, in the order of ``encoder_.categories_[0]``."""
+        return self._of_ids("bias", USER)
+
+    @property
+    def item_biases_(self):
+        """Biases of the items, in the order of ``encoder_.categories_[1]``."""
+        return self._of_ids("bias", ITEM)
+
+    def _of_ids(self, name, column):
+        """What the network's table of that name, with histories in the vectors, holds of a column's ids."""
+        net = getattr(self, "net_", None)
+        if net is None:
+            raise AttributeError(f"This {type(self).__name__} has no {name}s before fit.")
+        module = net.module_
+        if getattr(module, name, None) is None or not hasattr(module, "column_rows"):
+            without = " with use_bias=False, or fitted by least squares" if name == "bias" else ""
+            raise AttributeError(f"{type(module).__name__}{without} has no table of {name}s.")
+        rows = module.column_rows(column)
+        rows = torch.arange(rows.start, rows.stop, device=net.device)
+        with torch.no_grad():
+            if name == "embedding":
+                return module.vectors(rows).cpu().numpy()
+            return module.summed_bias(rows.unsqueeze(1)).cpu().numpy()
