@@ -89,9 +89,7 @@ class BaseNCF(BaseEstimator):
             if holds_out and validation is None:
                 parts = self._split(part, checkpoints.seed)
             solved = self._optimizer(encoder.n_features_in_) == "als"
-            seen = (self._seen if goes_on else Seen()).with_rows(
-                *parts[0], n_ids_of(encoder), weighs_pairs=solved
-            )
+            seen = (self._seen if goes_on else Seen()).with_rows(*parts[0], n_ids_of(encoder), weighs_pairs=solved)
             if holds_out and validation is None:
                 seen = seen.with_held_out(parts[1][0])
             held_out_pairs = parts[1][0][:, :2] if len(parts) > 1 else None

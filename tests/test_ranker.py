@@ -144,7 +144,7 @@ def test_a_metric_that_is_undefined_is_nan_and_chooses_no_epoch(scoring, name):
 @pytest.mark.parametrize("name", unrankable())
 def test_early_stopping_by_a_metric_that_is_undefined_is_refused(name):
     X, X_val = unrankable()[name]
-    with pytest.raises(ValueError, match="undefined on the validation set.*Pass other rows as X_val"):
+    with pytest.raises(ValueError, match=r"undefined on the validation set.*Pass other rows as X_val"):
         ranker(scoring="ndcg", early_stopping=True).fit(X, X_val=X_val)
     with pytest.raises(ValueError, match="undefined on the validation set"):
         ranker(scoring="ndcg", early_stopping=True, validation_fraction=0.01).fit(pd.concat([X[:100]] * 20))
