@@ -66,10 +66,9 @@ def main():
     parser.add_argument("--dim", type=int, default=32, help="of embeddings")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore", message=".*were not seen in fit")
-    print(
-        "| data | model | before | after a tenth | fresh fit | known rows again | new users: before | after | s | fit s |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|", flush=True)
+    header = ["data", "model", "before", "after a tenth", "fresh fit", "known rows again", "new users: before", "after"]
+    header += ["s", "fit s"]
+    print(f"| {' | '.join(header)} |\n|{'---|' * len(header)}", flush=True)
     for name in arguments.only:
         old, new, test, few, rest = parts(name)
         both, items = np.concatenate([old, new]), np.unique(old[:, 1])
