@@ -89,8 +89,8 @@ class NCFRanker(BaseNCF):
     scoring : {"loss", "hit_rate", "ndcg", "recall", "reciprocal_rank"}, default="loss"
         What says which epoch is best on the validation part: the loss, with the same negatives every time, or a metric
         of :mod:`sklearn_ncf.metrics` at 10 among all items that the user has not interacted with in training, the mean
-        over the users of the validation set that have such an item there. Where no user has one, the metric is
-        undefined: an error with `early_stopping`, else a warning, a `valid_score` of NaN and the last epoch's weights.
+        over the users of the validation set that have such an item there. Where none has, the metric is undefined: an
+        error with `early_stopping`, else a warning, a `valid_score` of NaN and the last epoch's weights.
 
     validation_fraction : float, default=0.1
         Share of the rows held out by `early_stopping` where `fit` gets no `X_val`.
@@ -269,8 +269,7 @@ class NCFRanker(BaseNCF):
         Warns
         -----
         UserWarning
-            If the metric of `scoring` is undefined on `X_val`, because all of its rows are in `X` or their items are
-            not. The last epoch's weights are then the fitted ones.
+            If the metric of `scoring` is undefined on `X_val`: all of its rows are in `X`, or their items are not.
         """
         X, y = _with_ones(X, "X")
         validation = None if X_val is None else _with_ones(X_val, "X_val")
@@ -280,8 +279,14 @@ class NCFRanker(BaseNCF):
     def partial_fit(self, X, y=None, sample_weight=None):
         """Learn from positives; called again, go on with further ones.
 
-        As :meth:`NCFRegressor.partial_fit`: each later call trains the ids in the given rows alone, each held to its
-        place by what has been learnt of it before; further items serve as negatives and stay as they are.
+        Each later call learns the users and items of the given rows and leaves everything else as it is, but for what
+        unknown ids get. With ``"als"``, they are solved for: each from all of its pairs, earlier and new ones, given
+        the vectors of all others, as in an epoch of `fit`, three times. Otherwise they are trained for `max_epochs`
+        passes over the new rows, as in :meth:`NCFRegressor.partial_fit`: each is held to its place by a penalty that
+        grows with the number of its earlier rows; further items serve as negatives and stay as they are.
+
+        A pair of a user and an item that has been learned already changes nothing, whatever its weight, unless there
+        are context columns.
 
         Parameters
         ----------
@@ -290,7 +295,7 @@ class NCFRanker(BaseNCF):
         y : None
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows.
+            Non-negative weights of the rows, relative to their mean in this call.
 
         Returns
         -------

@@ -57,6 +57,56 @@ def test_no_vector_can_be_moved_for_the_better(weight_decay):
     assert model.history_["train_loss"].iloc[-1] == pytest.approx(loss.item() / len(X), rel=1e-4)
 
 
+SINGULAR = {
+    "few pairs": clicks(n_rows=60)[0],
+    "users with one item": np.stack([np.arange(40), np.arange(40) % 7], axis=1),
+    "one pair": np.array([[0, 0]]),
+    "repeated rows": np.repeat(clicks(n_rows=20)[0], 50, axis=0),
+    "every pair": np.indices((9, 6)).reshape(2, -1).T,
+}
+
+
+@pytest.mark.parametrize("X", SINGULAR.values(), ids=SINGULAR)
+@pytest.mark.parametrize("weight_decay", [0.0, 1e-300, 1e-12, 1e30, 1e300])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_every_system_has_a_solution_whatever_the_penalty(X, weight_decay, weighted):
+    weight = 10.0 ** np.random.RandomState(0).uniform(-20, 3, size=len(X)) if weighted else None
+    for embedding_dim in (1, 8, 50):
+        model = NCFRanker(embedding_dim=embedding_dim, weight_decay=weight_decay, random_state=0, device="cpu")
+        model.set_params(max_epochs=5).fit(X, sample_weight=weight).partial_fit([[0, 99], [99, 0]])
+        assert np.isfinite(model.predict(X)).all()
+        assert np.abs(model.user_embeddings_).max() < 1e3
+
+
+def test_without_a_penalty_positives_come_near_one():
+    X, _ = clicks()
+    model = NCFRanker(embedding_dim=30, weight_decay=0.0, max_epochs=50, random_state=0, device="cpu").fit(X)
+    np.testing.assert_allclose(model.predict(X), 1, atol=0.05)
+
+
+def test_an_update_solves_for_the_ids_of_its_rows_and_moves_nobody_else():
+    X, weight = clicks()
+    new = np.array([[3, 5], [99, 5], [99, 77]])
+    model = NCFRanker(embedding_dim=4, max_epochs=5, random_state=0, device="cpu").fit(X, sample_weight=weight)
+    before = [model.user_embeddings_, model.item_embeddings_]
+    learned = (pd.DataFrame(X) @ [100, 1]).to_numpy()
+    new = new[~np.isin(new @ [100, 1], learned)]
+    model.partial_fit(new)
+    rows, weights = np.concatenate([X, new]), np.concatenate([weight, np.ones(len(new))])
+    codes = model.encoder_.transform(rows)
+    users, items = (
+        torch.tensor(table, dtype=torch.float64, requires_grad=True)
+        for table in (model.user_embeddings_, model.item_embeddings_)
+    )
+    (loss, penalty) = objective(users, items, codes, weights)
+    (loss + penalty).backward()
+    touched = np.unique(model.encoder_.transform(new)[:, ITEM])
+    assert items.grad[touched].abs().max() < 1e-3  # the items came last
+    for column, (table, earlier) in enumerate(zip((users, items), before, strict=True)):
+        others = np.setdiff1d(np.arange(len(earlier)), model.encoder_.transform(new)[:, column])
+        np.testing.assert_array_equal(table.detach()[others].numpy(), earlier[others].astype(np.float64))
+
+
 def test_each_sweep_lowers_the_objective():
     X, weight = clicks()
     values = []

@@ -9,7 +9,7 @@ from sklearn_ncf.training._optimizers import BIAS_L2, L2, LOSS_L2
 
 RATING = 0.1  # what one earlier rating adds to the pull on a component of a vector,
 BIAS_RATING = 3.0  # and on a bias: about the curvature of the squared error there, in spreads of the ratings
-POSITIVE = 4.0  # of a ranking loss's L2 penalty, what one earlier positive adds to either
+POSITIVE = 10.0  # of a ranking loss's L2 penalty, what one earlier positive adds to either
 
 
 class Anchor:
@@ -18,7 +18,7 @@ class Anchor:
     An id with :math:`n` earlier ratings is drawn to its place with the strength :math:`\lambda + \kappa n`: a Gaussian
     prior whose precision is that of the L2 penalty of a fit, :math:`\lambda`, and of the earlier ratings, as in
     elastic weight consolidation (Kirkpatrick et al. 2017). A new id has the first alone, around the unknown id's place.
-    Rankings have their loss's :math:`\lambda`, and :math:`\kappa = 4 \lambda`. Ids without rows now, which serve as
+    Rankings have their loss's :math:`\lambda`, and :math:`\kappa = 10 \lambda`. Ids without rows now, which serve as
     negatives, do not move.
 
     Parameters
