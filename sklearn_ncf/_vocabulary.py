@@ -1,8 +1,6 @@
 """Vocabulary: the ids of one column and their codes, whatever types the ids have."""
 
 from collections import Counter
-from functools import cached_property
-from threading import Lock
 
 import numpy as np
 import pandas as pd
@@ -12,7 +10,6 @@ from sklearn_ncf._plain_ids import pack_ids, unpack_ids
 
 NOTHING = np.empty(0, dtype=object)
 COMMON = 0.1  # share of a column's ids from which on their kind is one of the column, and not an exception in it
-HASHING = Lock()  # pandas shows other threads an index's hash table while it fills it
 
 
 class Vocabulary:
@@ -22,9 +19,7 @@ class Vocabulary:
         self.ids = ids
         self.infrequent_ids = infrequent_ids
         self.infrequent_counts = infrequent_counts
-        self._index = _index_of(ids)
-        self._infrequent_index = _index_of(infrequent_ids)
-        self._is_hashed = False
+        self._indexes = self._kinds = None  # made when first asked for
 
     def extended(self, column, min_count):
         """A vocabulary with the new ids of a column behind the known ones."""
@@ -48,10 +43,12 @@ class Vocabulary:
         """A vocabulary of the same ids in the order of a single fit."""
         return Vocabulary(_sort_ids(self.ids))
 
-    @cached_property
+    @property
     def kinds(self):
         """The number of ids of each kind, the infrequent ones too."""
-        return sum((Counter(kinds_of(ids).tolist()) for ids in (self.ids, self.infrequent_ids)), Counter())
+        if self._kinds is None:
+            self._kinds = Counter([*kinds_of(self.ids), *kinds_of(self.infrequent_ids)])
+        return self._kinds
 
     @property
     def common_kinds(self):
@@ -60,16 +57,20 @@ class Vocabulary:
 
     def codes(self, ids):
         """Codes of distinct ids, -1 where unknown."""
-        if not self._is_hashed:
-            with HASHING:
-                for index in (self._index, self._infrequent_index):
-                    index.get_indexer(index[:1])
-            self._is_hashed = True
-        return _positions_in(self._index, ids)
+        return _positions_in(self._hashed()[0], ids)
 
     def accounts_for(self, ids):
         """Which ids without a code are not unknown: infrequent ones, and the -1 of another encoder."""
-        return (_positions_in(self._infrequent_index, ids) != MISSING) | np.asarray(ids == -1, dtype=bool)
+        return (_positions_in(self._hashed()[1], ids) != MISSING) | np.asarray(ids == -1, dtype=bool)
+
+    def _hashed(self):
+        """Indexes of the ids and of the infrequent ones, hashed: pandas shows other threads a half-filled hash table."""
+        if self._indexes is None:
+            indexes = _index_of(self.ids), _index_of(self.infrequent_ids)
+            for index in indexes:
+                index.get_indexer(index[:1])
+            self._indexes = indexes
+        return self._indexes
 
     def state(self):
         """What makes this vocabulary, in lists, dictionaries and arrays."""
