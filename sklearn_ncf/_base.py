@@ -25,7 +25,9 @@ from sklearn_ncf._stamp import stamped, unstamped
 from sklearn_ncf._state import net_from, state_of
 from sklearn_ncf._units import ORDINARY, from_units, to_units
 from sklearn_ncf._unknown_ids import UnknownIds
-from sklearn_ncf.nn import ITEM, USER, GridScorer, can_take_part, default_settings
+from sklearn_ncf.nn import ITEM, USER, GridScorer
+from sklearn_ncf.nn._lists import can_take_part
+from sklearn_ncf.nn._settings import default_settings
 from sklearn_ncf.training import (
     Ratings,
     best_epoch_of,

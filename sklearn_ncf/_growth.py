@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from sklearn_ncf._random import seeded_generators
-from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, default_settings
+from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
+from sklearn_ncf.nn._settings import default_settings
 from sklearn_ncf.training import Anchor, Ratings, agreed_seed, as_tensors, build_net, train
 
 BATCHES = 20  # an epoch, at least,

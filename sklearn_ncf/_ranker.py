@@ -5,12 +5,10 @@ from numbers import Integral
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
-from sklearn.utils.validation import _num_samples
 
 from sklearn_ncf._base import BaseNCF
-from sklearn_ncf._containers import as_local
 from sklearn_ncf._ranking import METRICS, values_of_queries
-from sklearn_ncf._ratings import check_weight
+from sklearn_ncf._ratings import check_weight, with_ones
 from sklearn_ncf._warnings import warn_caller
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
 from sklearn_ncf.training import OPTIMIZERS, RANKING_LOSSES, NegativeSampler, undefined_score
@@ -271,8 +269,8 @@ class NCFRanker(BaseNCF):
         UserWarning
             If the metric of `scoring` is undefined on `X_val`: all of its rows are in `X`, or their items are not.
         """
-        X, y = _with_ones(X, "X")
-        validation = None if X_val is None else _with_ones(X_val, "X_val")
+        X, y = with_ones(X, "X")
+        validation = None if X_val is None else with_ones(X_val, "X_val")
         return self._first_fit(X, y, check_weight(sample_weight, y), validation)
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -304,7 +302,7 @@ class NCFRanker(BaseNCF):
         """
         if not hasattr(self, "net_"):
             return self.fit(X, y, sample_weight)
-        X, y = _with_ones(X, "X")
+        X, y = with_ones(X, "X")
         return self._partial_fit(X, y, check_weight(sample_weight, y))
 
     def predict(self, X):
@@ -398,9 +396,3 @@ class NCFRanker(BaseNCF):
     def _with_candidates(self, ids, seen):
         others = np.setdiff1d(np.flatnonzero(seen.counts[ITEM][N_SPECIAL:]), ids[ITEM])
         return [np.append(column, others) if j == ITEM else column for j, column in enumerate(ids)]
-
-
-def _with_ones(X, name):
-    """A table and a target for each of its rows."""
-    X = as_local(X, name)
-    return X, np.ones(_num_samples(X))

@@ -5,7 +5,7 @@ from numbers import Number, Real
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils._param_validation import InvalidParameterError
-from sklearn.utils.validation import _check_sample_weight, assert_all_finite
+from sklearn.utils.validation import _check_sample_weight, _num_samples, assert_all_finite
 
 from sklearn_ncf._containers import as_local, as_numbers
 from sklearn_ncf._large import parts_of
@@ -24,6 +24,12 @@ def check_ratings(X, y, *, estimator, names=("X", "y")):
     check_consistent_length(X, y)
     assert_all_finite(y, input_name=name)
     return X, y
+
+
+def with_ones(X, name):
+    """A table and a target of one for each of its rows."""
+    X = as_local(X, name)
+    return X, np.ones(_num_samples(X))
 
 
 def check_range(rating_range, *, estimator):

@@ -4,7 +4,8 @@ import numpy as np
 import torch
 
 from sklearn_ncf._random import seeded_generators
-from sklearn_ncf.nn import EmbeddingNN, default_settings
+from sklearn_ncf.nn import EmbeddingNN
+from sklearn_ncf.nn._settings import default_settings
 from sklearn_ncf.training import RankingLoss, build_net, resolve_device
 
 

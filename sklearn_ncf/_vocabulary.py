@@ -64,7 +64,7 @@ class Vocabulary:
         return (_positions_in(self._hashed()[1], ids) != MISSING) | np.asarray(ids == -1, dtype=bool)
 
     def _hashed(self):
-        """Indexes of the ids and of the infrequent ones, hashed: pandas shows other threads a half-filled hash table."""
+        """Indexes of ids and infrequent ids, hashed: pandas shows other threads a hash table that it is filling."""
         if self._indexes is None:
             indexes = _index_of(self.ids), _index_of(self.infrequent_ids)
             for index in indexes:

@@ -63,6 +63,7 @@ class OwnHistory(Changed):
 CHANGED = [OwnRate, OwnForward, OwnVectors, OwnBias, OwnRatings, OwnRows, OwnLayers, OwnHistory]
 
 
+@pytest.mark.filterwarnings("ignore:.*hold ids that were not seen in fit")
 @pytest.mark.parametrize("network", CHANGED)
 @pytest.mark.parametrize("estimator", [NCFRegressor, NCFRanker])
 def test_recommend_scores_as_predict_whatever_a_subclass_overrides(ratings, estimator, network):

@@ -133,7 +133,7 @@ def test_histories_tell_what_few_ratings_do_not():
 
 def test_pairs_are_kept_once_over_all_fits(quick):
     X, y = tastes()
-    model = quick().fit(X[:1000], y[:1000])
+    model = quick(rating_range=None).fit(X[:1000], y[:1000])
     model.partial_fit(X[500:1500], y[500:1500])
     expected = model.encoder_.transform(X[:1500])
     np.testing.assert_array_equal(model._seen.pairs, expected[np.lexsort(expected.T[::-1])])

@@ -56,7 +56,7 @@ MAY_IMPORT = {
     "inspection": {"_columns", "_id_arguments", "_raw_ids", "_unwrap", "_vocabulary", "nn"},
     "metrics": {"_columns", "_containers", "_ranking", "_ratings", "_raw_ids", "nn"},
     "model_selection": {"_columns", "_containers", "_numbers"},
-    "_ranker": {"_base", "_containers", "_ranking", "_ratings", "_warnings", "nn", "training"},
+    "_ranker": {"_base", "_ranking", "_ratings", "_warnings", "nn", "training"},
     "_rating_scale": {"_ratings", "_units", "nn", "training"},
     "_regressor": {"_base", "_rating_scale", "_ratings", "training"},
     "training": {"_files", "_large", "_progress", "_random", "_warnings", "nn"},

@@ -222,7 +222,7 @@ def test_maps_take_numbers_of_numpy_and_name_what_is_no_number(model):
     display = EmbeddingDisplay.from_estimator(model, n_labels=np.int8(100))
     assert len(display.labelled_) > 0
     for n_labels in (2.5, "3", None, -1):
-        with pytest.raises(ValueError, match="n_labels must be an integer, 0 or more"):
+        with pytest.raises(ValueError, match="n_labels must be 0 or a larger integer"):
             display.plot(n_labels=n_labels)
 
 

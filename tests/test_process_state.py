@@ -34,7 +34,6 @@ SETTERS = {
     "basicConfig",
     "catch_warnings",
     "chdir",
-    "errstate",
     "filterwarnings",
     "fork_rng",
     "putenv",

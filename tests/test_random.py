@@ -15,7 +15,8 @@ from skorch.callbacks import Callback
 
 from sklearn_ncf._random import seeded_generators
 from sklearn_ncf.datasets import make_ratings
-from sklearn_ncf.nn import EmbeddingNN, FastDropout, drawing_from, make_generators
+from sklearn_ncf.nn import EmbeddingNN, FastDropout
+from sklearn_ncf.nn._generators import drawing_from, make_generators
 
 SECONDS = 60  # after which a test fails instead of waiting for ever
 

@@ -249,7 +249,7 @@ class EmbeddingDisplay:
         import matplotlib.pyplot as plt
 
         if not isinstance(n_labels, Integral) or n_labels < 0:
-            raise ValueError(f"n_labels must be an integer, 0 or more; got {n_labels!r}.")
+            raise ValueError(f"n_labels must be 0 or a larger integer; got {n_labels!r}.")
         if ax is None:
             _, ax = plt.subplots(layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure

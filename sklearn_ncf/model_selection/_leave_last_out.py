@@ -123,7 +123,7 @@ class LeaveLastOut(BaseCrossValidator):
         header, columns = read_table(X, estimator=self)
         column = next(iter(columns))
         name = as_table_name(getattr(header, "columns", None), 0)
-        if kinds_of(column.ids) & {"datetime", "date"}:
+        if not {"datetime", "date"}.isdisjoint(kinds_of(column.ids)):
             raise ValueError(f"{name}, the first of X, holds times, not users; pass the users as groups=.")
         return name, column
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from sklearn_ncf._large import blocks_of, let_go
-from sklearn_ncf.nn import generator_on
+from sklearn_ncf.nn._generators import generator_on
 from sklearn_ncf.training._negatives import Negatives, NegativeSampler
 from sklearn_ncf.training._processes import share_of
 

@@ -9,7 +9,8 @@ import torch
 from skorch.callbacks import EarlyStopping
 from torch import Tensor
 
-from sklearn_ncf.nn import FastDropout, generator_on
+from sklearn_ncf.nn import FastDropout
+from sklearn_ncf.nn._generators import generator_on
 
 OF_ANY_STATE = {"module", "history", "callbacks", "optimizer", "seed"}
 OF_RUNNING = {"masks", "random"}  # further parts of a state to go on from,

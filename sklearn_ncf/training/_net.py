@@ -11,17 +11,10 @@ from skorch.helper import predefined_split
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from sklearn_ncf.nn import (
-    ITEM,
-    READING,
-    EmbeddingNN,
-    History,
-    default_settings,
-    global_generators_lent,
-    keeps,
-    replacing_global_generators,
-    score_lists,
-)
+from sklearn_ncf.nn import ITEM, EmbeddingNN, History, score_lists
+from sklearn_ncf.nn._embedding_nn import READING, keeps
+from sklearn_ncf.nn._generators import global_generators_lent, replacing_global_generators
+from sklearn_ncf.nn._settings import default_settings
 from sklearn_ncf.training._als import AlternatingLeastSquares
 from sklearn_ncf.training._batches import Batch, BatchIterator, Ratings
 from sklearn_ncf.training._callbacks import BEST_EPOCH, explain_missing_column
