@@ -287,14 +287,13 @@ def _as_python(id_):
 
 def _numbers_where_all_are(ids):
     """Integers or floats held as objects become arrays of numbers, where they fit into one."""
-    dtype = {"integer": np.int64, "floating": np.float64}.get(pd.api.types.infer_dtype(ids, skipna=False))
-    if dtype is None:
+    types = set(map(type, ids))
+    if types not in ({int}, {float}):
         return ids
     try:
-        numbers = ids.astype(dtype)
+        return ids.astype(np.int64 if types == {int} else np.float64)
     except OverflowError:
         return ids
-    return numbers if np.all(numbers == ids) else ids
 
 
 def as_objects(ids, n_ids=None):

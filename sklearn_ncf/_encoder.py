@@ -301,10 +301,10 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             codes[:, j] = column
         return codes, [unknown for _, unknown in encoded]
 
-    def _check_unknown(self, unknown, *, warns=True):
+    def _check_unknown(self, unknown, *, warns=True, each=False):
         """Refuse columns of another type than in `fit`, and unknown ids where they are errors; warn where most are."""
         for j, of_column in enumerate(unknown):
-            of_column.check_kinds(self._name(j), self._vocabularies[j])
+            of_column.check_kinds(self._name(j), self._vocabularies[j], each=each)
             if self.handle_unknown == "error":
                 of_column.check_none(self._name(j))
             if warns:

@@ -4,6 +4,8 @@ import torch
 
 from sklearn_ncf.nn import ITEM, USER
 
+NAMES = {"embedding": "embeddings", "bias": "biases"}
+
 
 class IdParameters:
     """Vectors and biases of users and items, beside `BaseNCF`."""
@@ -32,11 +34,11 @@ class IdParameters:
         """What the network's table of that name, with histories in the vectors, holds of a column's ids."""
         net = getattr(self, "net_", None)
         if net is None:
-            raise AttributeError(f"This {type(self).__name__} has no {name}s before fit.")
+            raise AttributeError(f"This {type(self).__name__} has no {NAMES[name]} before fit.")
         module = net.module_
         if getattr(module, name, None) is None or not hasattr(module, "column_rows"):
             without = " with use_bias=False, or fitted by least squares" if name == "bias" else ""
-            raise AttributeError(f"{type(module).__name__}{without} has no table of {name}s.")
+            raise AttributeError(f"{type(module).__name__}{without} has no table of {NAMES[name]}.")
         rows = module.column_rows(column)
         rows = torch.arange(rows.start, rows.stop, device=net.device)
         with torch.no_grad():

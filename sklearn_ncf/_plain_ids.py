@@ -60,24 +60,41 @@ def _to_timestamp(value, unit, zone):
 
 
 def _from_datetime(time):
-    return time.replace(tzinfo=None).isoformat(), time.fold, _from_zone(time.tzinfo)
+    return time.replace(tzinfo=None).isoformat(), time.fold, _from_zone(time.tzinfo), bool(time.dst())
 
 
-def _to_datetime(text, fold, zone):
-    return datetime.datetime.fromisoformat(text).replace(fold=fold, tzinfo=_to_zone(zone))
+def _to_datetime(text, fold, zone, is_summer):
+    time, zone = datetime.datetime.fromisoformat(text).replace(fold=fold), _to_zone(zone)
+    if hasattr(zone, "localize"):  # pytz
+        return zone.localize(time, is_dst=is_summer)
+    return time.replace(tzinfo=zone)
 
 
 def _from_zone(zone):
-    """A time zone as its name, or as seconds from UTC; other objects as they are."""
+    """A time zone as plain values: the package it is from and its name, or seconds from UTC; others as they are."""
+    package = type(zone).__module__.partition(".")[0]
     if isinstance(zone, ZoneInfo) and zone.key is not None:
-        return zone.key
-    return zone.utcoffset(None).total_seconds() if isinstance(zone, datetime.timezone) else zone
+        return ("zoneinfo", zone.key)
+    if package == "pytz" and getattr(zone, "zone", None):
+        return ("pytz", zone.zone)
+    if isinstance(zone, datetime.timezone) or package == "pytz":
+        return ("timezone", zone.utcoffset(None).total_seconds(), zone.tzname(None))
+    return zone
 
 
 def _to_zone(zone):
-    if isinstance(zone, str):
-        return ZoneInfo(zone)
-    return datetime.timezone(datetime.timedelta(seconds=zone)) if isinstance(zone, float) else zone
+    if not isinstance(zone, tuple):
+        return zone
+    package, name, *label = zone
+    if package == "zoneinfo":
+        return ZoneInfo(name)
+    if package == "pytz":
+        import pytz
+
+        return pytz.timezone(name)
+    offset = datetime.timedelta(seconds=name)
+    unnamed = datetime.timezone(offset)
+    return unnamed if label in ([None], [unnamed.tzname(None)]) else datetime.timezone(offset, *label)
 
 
 def _from_members(members):

@@ -4,8 +4,11 @@ import numpy as np
 
 from sklearn_ncf._ratings import center_and_spread, check_range, clipped, learnt_range
 from sklearn_ncf._units import from_units, losses_from_units, to_units, units_of
+from sklearn_ncf._warnings import warn_caller
 from sklearn_ncf.nn import USER
 from sklearn_ncf.training import LOSSES
+
+FAR = 5.0  # standard deviations of the first ratings, from which on later ones are of another scale
 
 
 class RatingScale:
@@ -49,7 +52,20 @@ class RatingScale:
             self._seen = self._seen.with_mean(self._known)
         elif isinstance(self.rating_range, str) and self.rating_range_ is not None:
             return to_units(clipped(y, self.rating_range_), self._units)
+        else:
+            self._check_scale(y, sample_weight)
         return to_units(y, self._units)
+
+    def _check_scale(self, y, sample_weight):
+        """Warn of ratings that lie far from those whose center and unit the network has learned."""
+        center, spread = center_and_spread(to_units(y, self._units), sample_weight)
+        learned, unit = self.net_.module__output_center, self.net_.module__output_scale
+        if max(abs(center - learned), spread) > FAR * unit:
+            warn_caller(
+                f"The ratings have a mean of {center_and_spread(y, sample_weight)[0]:g}, far from mean_rating_="
+                f"{self.mean_rating_:g}, which the first fit has learned in a unit that further fits keep. They are "
+                "followed slowly, or not at all. Fit from scratch on all ratings."
+            )
 
     def _output_params(self, y, sample_weight, *, goes_on):
         rating_range = self.rating_range

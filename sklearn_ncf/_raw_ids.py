@@ -96,20 +96,20 @@ class RawIds:
             of_one[of_one] = self.named(column, codes[of_one])[1]
         return np.where(of_one, codes, MISSING)
 
-    def encoded(self, table, *, warns=False):
+    def encoded(self, table, *, warns=False, each=False):
         """Codes of a table of raw ids in the columns of `fit`, and an `UnknownIds` of each for the estimator."""
         for level, step in enumerate(self.steps):
             if isinstance(step, IdEncoder):
                 header, columns = read_table(table, estimator=step)
                 validate_data(step, header, reset=False, skip_check_array=True)
                 table, unknown = step._codes_of(columns)
-                step._check_unknown(unknown, warns=warns)
+                step._check_unknown(unknown, warns=warns, each=each)
                 names = getattr(self._reader(level + 1), "feature_names_in_", None)
                 table = table if names is None else pd.DataFrame(table, columns=names)
             else:
                 table = step.transform(table)
         codes, unknown = self.estimator._codes(table)
-        self.estimator.encoder_._check_unknown(unknown, warns=warns)
+        self.estimator.encoder_._check_unknown(unknown, warns=warns, each=each)
         return codes, unknown
 
     def grid_scorer(self, items):
@@ -175,7 +175,7 @@ class RawIds:
 
     def _codes(self, columns, *, warns=False):
         """Codes, in all columns, of ids of some columns."""
-        return self.encoded(self._table(0, columns), warns=warns)[0]
+        return self.encoded(self._table(0, columns), warns=warns, each=True)[0]
 
     def _distinct(self, ids, name, column):
         """Distinct ids of an argument."""

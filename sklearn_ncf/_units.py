@@ -25,7 +25,7 @@ def units_of(low, high):
 def to_units(ratings, units):
     """Ratings in the network's units."""
     offset, scale = units
-    return ratings if units == ORDINARY else (ratings - offset) / scale
+    return ratings if units == ORDINARY else np.subtract(ratings, offset, dtype=np.float64) / scale
 
 
 def from_units(ratings, units):

@@ -63,17 +63,19 @@ class UnknownIds:
                 'those rows, or use handle_unknown="encode".'
             )
 
-    def check_kinds(self, name, vocabulary):
+    def check_kinds(self, name, vocabulary, *, each=False):
         """Raise `ValueError` where most rows of the column called `name` hold ids of another type than in `fit`.
 
         Some rows may: in a column of strings with a few numbers, a fold of a cross-validation has seen no number.
+        With `each`, as for ids that are arguments, no row may hold an id of a type that `fit` has not seen.
         """
         others = {
             kind: n_rows
             for kind, n_rows in self.n_of_kind.items()
             if kind not in vocabulary.common_kinds and (kind not in vocabulary.kinds or n_rows > EXCEPTIONS)
         }
-        if vocabulary.kinds and 2 * sum(others.values()) > self.n_rows - self.n_missing:
+        foreign = any(kind not in vocabulary.kinds for kind in others)
+        if vocabulary.kinds and (2 * sum(others.values()) > self.n_rows - self.n_missing or (each and foreign)):
             raise ValueError(
                 f"{name} holds ids of type {_listed(others)}, but in fit its ids were of type "
                 f"{_listed(vocabulary.common_kinds)}: none of them would be recognized. Convert the column to the type "

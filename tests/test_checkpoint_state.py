@@ -10,9 +10,10 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from skorch.callbacks import Callback, Checkpoint, EpochScoring, LRScheduler
+from skorch.callbacks import Callback, Checkpoint, EpochScoring, Freezer, LRScheduler
 
 from sklearn_ncf import NCFRanker, NCFRegressor
+from sklearn_ncf.datasets import make_ratings
 from sklearn_ncf.training._checkpoints import read_state, write_state
 
 
@@ -268,3 +269,21 @@ def test_a_ranker_is_guarded_in_the_same_way(ratings, tmp_path):
             model.fit(X)
         write_state(path, state)
         model.fit(X)
+
+
+def test_what_a_callback_has_frozen_stays_frozen_after_an_interrupt(tmp_path):
+    class Interrupt(Callback):
+        interrupts = True
+
+        def on_epoch_begin(self, net, **kwargs):
+            if self.interrupts and len(net.history) == 3:
+                raise KeyboardInterrupt
+
+    X, y = make_ratings(n_ratings=300, random_state=0)
+    settings = {"embedding_dim": 4, "max_epochs": 4, "random_state": 0, "device": "cpu"}
+    model = NCFRegressor(callbacks=[Freezer("embedding.*"), Interrupt], checkpoint_dir=tmp_path, **settings)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    Interrupt.interrupts = False
+    alone = NCFRegressor(callbacks=[Freezer("embedding.*")], **settings).fit(X, y)
+    np.testing.assert_array_equal(model.fit(X, y).predict(X), alone.predict(X))

@@ -187,3 +187,38 @@ def test_row_wise_weight_decay_takes_away_a_whole_weight_at_most(ratings, weight
     X, y = ratings
     model = NCFRegressor(**SETTINGS, optimizer="rowwise_adamw", weight_decay=weight_decay, learning_rate=1.0)
     assert np.isfinite(model.fit(X, y).predict(X)).all()
+
+
+class Hooked(EmbeddingNN):
+    def __init__(self, n_ids, **params):
+        super().__init__(n_ids, **params, architecture="gmf")
+        self.register_forward_hook(lambda module, codes, scores: 6 - scores)
+
+
+class OwnOffsets(EmbeddingNN):
+    def __init__(self, n_ids, **params):
+        super().__init__(n_ids, **params, architecture="gmf")
+        self.offsets = nn.Parameter(torch.zeros(n_ids[1] + 2))
+
+    def forward(self, codes):
+        return super().forward(codes) + self.offsets[codes[:, 1] + 2]
+
+
+@pytest.mark.parametrize("network", [Hooked, OwnOffsets])
+def test_hooks_and_parameters_of_ids_are_those_of_the_network(ratings, network):
+    X, y = ratings
+    model = NCFRegressor(network, **SETTINGS).fit(X, y)
+    for _ in range(2):
+        lists = recommend(model, users=[1, 2, 3], n_items=5, exclude_seen=False)
+        np.testing.assert_allclose(lists["score"], model.predict(lists[["user", "item"]]), rtol=1e-4, atol=1e-4)
+        model.partial_fit(X[:20], y[:20])
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "huber"])
+def test_a_network_in_double_precision_learns_by_every_loss(ratings, loss, own_network):
+    class Double(own_network):
+        def __init__(self, n_ids, **params):
+            super().__init__(n_ids, **params)
+            self.double()
+
+    assert np.isfinite(NCFRegressor(Double, loss=loss, **SETTINGS).fit(*ratings).predict(ratings[0])).all()

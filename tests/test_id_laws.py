@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
-from sklearn_ncf import IdEncoder, NCFRegressor, _large
+from sklearn_ncf import IdEncoder, NCFRegressor, _large, recommend
 from sklearn_ncf._plain_ids import pack_ids, unpack_ids
 
 
@@ -250,3 +250,33 @@ def test_a_warning_points_at_the_caller_through_pipelines_and_scikit_learn(quick
             call()
         assert record
         assert {warning.filename for warning in record} == {__file__}
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+    HIGH = 2
+
+
+def test_members_of_an_enum_of_integers_stay_members():
+    decoded = IdEncoder().fit(as_column(list(Level))).inverse_transform([[0], [1]])[:, 0].tolist()
+    assert [type(id_) for id_ in decoded] == [Level, Level]
+
+
+def test_zones_of_times_survive_files_whatever_package_they_are_of():
+    zones = [datetime.timezone(datetime.timedelta(hours=1), "X"), datetime.timezone(datetime.timedelta(hours=2))]
+    times = [datetime.datetime(2020, 7, 1, tzinfo=zone) for zone in zones]
+    localized = pd.to_datetime(["2020-01-01", "2020-07-01"]).tz_localize("Europe/Berlin")  # pytz before pandas 3
+    times += [*localized, *(time.to_pydatetime() for time in localized + pd.Timedelta(1, "h"))]
+    ids = as_column(times)[:, 0]
+    unpacked = unpack_ids(skops.io.loads(skops.io.dumps(pack_ids(ids)), trusted=[]))
+    assert unpacked.tolist() == times
+    assert [str(time) for time in unpacked] == [str(time) for time in times]
+    assert [time.tzname() for time in unpacked] == [time.tzname() for time in times]
+
+
+def test_an_argument_that_holds_an_id_of_another_type_is_refused(quick):
+    X = pd.DataFrame({"user": np.arange(40) % 8, "item": np.arange(40) % 5, "device": np.arange(40) % 3})
+    model = quick().fit(X.astype({"device": str}), np.arange(40.0))
+    for users in ((1, "x"), [1, "x"], [(1, "x"), 2]):
+        with pytest.raises(ValueError, match=r"ids of type \w+, but in fit"):
+            recommend(model, users, n_items=2)

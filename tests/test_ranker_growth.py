@@ -27,6 +27,10 @@ OBJECTIVES = {
     "row-wise": {"loss": "bce", "optimizer": "rowwise_adamw"},
 }
 every_objective = pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES)
+WEIGHTED = [*((name, False) for name in OBJECTIVES), *((name, True) for name in list(OBJECTIVES)[:3])]
+every_objective_and_weights = pytest.mark.parametrize(
+    ("objective", "weighted"), [(OBJECTIVES[name], weighted) for name, weighted in WEIGHTED], ids=map(str, WEIGHTED)
+)
 
 
 def blocks(n_items_each=14, seed=0):
@@ -63,8 +67,7 @@ def ndcg(model, test, seen):
     return ndcg_at_k(relevance, scores)
 
 
-@every_objective
-@pytest.mark.parametrize("weighted", [False, True])
+@every_objective_and_weights
 def test_a_tenth_of_further_rows_makes_known_users_lists_no_worse(objective, weighted):
     before, after = [], []
     for seed in range(3):  # one draw of a hundred lists says little
@@ -87,8 +90,7 @@ def test_single_further_rows_make_known_users_lists_no_worse(objective):
     assert ndcg(model, test, pd.concat([old, new])) >= before - 0.005  # these are few: one list in a hundred is 0.01
 
 
-@every_objective
-@pytest.mark.parametrize("weighted", [False, True])
+@every_objective_and_weights
 def test_pairs_that_were_learned_already_change_nothing(objective, weighted):
     old, new, _ = parts()
     model = ranker(**objective).fit(old, sample_weight=np.linspace(1, 2, len(old)) if weighted else None)

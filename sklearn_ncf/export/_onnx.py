@@ -68,7 +68,8 @@ def to_onnx(model, path):
     *Inputs*: one a column, of shape [n], named as in `fit` (``user``, ``item``, ``context_1``, ... where the columns
     had no names). Ids that were integers in `fit`, whole floats or booleans (0 and 1) are of type int64, the others
     strings. *Output*: ``ratings`` of an :class:`~sklearn_ncf.NCFRegressor`, ``scores`` of an
-    :class:`~sklearn_ncf.NCFRanker`, float32 of shape [n].
+    :class:`~sklearn_ncf.NCFRanker`, of the dtype that `predict` gives (float32; float64 for ratings of unusual offset
+    or size), of shape [n].
 
     A missing id is ``-1`` or the empty string, unless `fit` has seen that as an id. See ``docs/serving.md``.
 
@@ -129,7 +130,7 @@ class _Scorer(nn.Module):
         scores = torch.where(known, scores, self.of_unknown)
         if (self.offset, self.scale) == ORDINARY:
             return scores
-        return (self.offset + self.scale * scores.double()).float()
+        return self.offset + self.scale * scores.double()
 
 
 def _check_packages():

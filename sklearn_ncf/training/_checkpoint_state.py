@@ -13,7 +13,7 @@ from sklearn_ncf.nn import FastDropout
 from sklearn_ncf.nn._generators import generator_on
 
 OF_ANY_STATE = {"module", "history", "callbacks", "optimizer", "seed"}
-OF_RUNNING = {"masks", "random"}  # further parts of a state to go on from,
+OF_RUNNING = {"masks", "random", "frozen"}  # further parts of a state to go on from,
 OF_GPU = {"random_cuda"}  # and of one of a GPU
 OF_REPORTING = {"print_log", "progress", "checkpoints"}  # callbacks that the verbosity and the process decide on
 Number = bool | int | float
@@ -30,6 +30,7 @@ def state_of_training(net, *, finished: bool = False) -> dict:
     if not finished:
         state["optimizer"] = _plain(net.optimizer_.state_dict())
         state["masks"] = {name: layer.ahead for name, layer in _dropouts(net) if layer.ahead is not None}
+        state["frozen"] = [name for name, value in net.module_.named_parameters() if not value.requires_grad]
         state["random"] = generator_on("cpu").get_state()
         if torch.device(net.device).type == "cuda":
             state["random_cuda"] = generator_on(net.device).get_state()
@@ -74,6 +75,8 @@ def _restore(net, state: dict) -> None:
             raise ValueError(f"it is finished after {len(net.history)} of {net.max_epochs} epochs")
         return
     net.optimizer_.load_state_dict(state["optimizer"])
+    for name, value in net.module_.named_parameters():
+        value.requires_grad_(name not in state["frozen"])  # as callbacks such as skorch's Freezer have set it
     for name, layer in _dropouts(net):
         layer.ahead = state["masks"].get(name)
     generator_on("cpu").set_state(state["random"].cpu())
@@ -212,7 +215,9 @@ def _state_after_a_step(optimizer: torch.optim.Optimizer, param: Tensor, group: 
 
 def _check_random(net, state: dict) -> None:
     """Raise `ValueError` where masks or generators have another form; nothing is set."""
-    masks = state["masks"]
+    masks, frozen = state["masks"], state["frozen"]
+    if not isinstance(frozen, list) or not all(isinstance(name, str) for name in frozen):
+        raise ValueError("the frozen parameters are not a list of names")
     _check_names("masks", masks, {}, optional={name for name, _ in _dropouts(net)})
     if not all(isinstance(mask, Tensor) and mask.ndim == 1 and mask.is_floating_point() for mask in masks.values()):
         raise ValueError("the masks of dropout are not vectors of numbers")

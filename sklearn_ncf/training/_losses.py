@@ -25,6 +25,7 @@ class RatingLoss(nn.Module):
         self.options = {"delta": scale} if loss == "huber" else {}
 
     def forward(self, predicted: Tensor, ratings: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        ratings = ratings.to(predicted.dtype)
         if sample_weight is None:
             return self.row_loss(predicted, ratings, **self.options) / self.unit
         return (self.row_loss(predicted, ratings, reduction="none", **self.options) * sample_weight).mean() / self.unit
