@@ -264,7 +264,9 @@ WRAPPERS = {
     "search in a Pipeline": lambda: make_pipeline(IdEncoder(), search(estimator())),
     "search": lambda: search(make_pipeline(IdEncoder(), estimator())),
     "search of the bare estimator": lambda: search(estimator()),
-    "halving search": lambda: HalvingGridSearchCV(estimator(), {"embedding_dim": [4]}, cv=2, min_resources=100),
+    "halving search": lambda: HalvingGridSearchCV(
+        estimator(), {"embedding_dim": [4]}, cv=2, min_resources=100, random_state=0
+    ),
     "search in a search": lambda: GridSearchCV(search(estimator()), {"estimator__max_epochs": [1]}, cv=2),
     "Pipeline in a Pipeline": lambda: make_pipeline("passthrough", make_pipeline(IdEncoder(), estimator())),
     "Pipeline as a step": lambda: make_pipeline(make_pipeline(IdEncoder(), None), estimator()),
@@ -307,7 +309,7 @@ FROZEN = {
 }
 
 
-@pytest.mark.filterwarnings(FEW)
+@pytest.mark.filterwarnings(FEW, UNKNOWN)
 @pytest.mark.parametrize("name", [*WRAPPERS, *FROZEN])
 def test_whatever_is_around_the_estimator_recommends_as_it_predicts(large, name):
     X, y = large
