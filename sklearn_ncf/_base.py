@@ -1,6 +1,5 @@
 """BaseNCF: what the estimators share, from a table of raw ids to a trained net and back to predictions."""
 
-from copy import copy
 from functools import partial
 
 import numpy as np
@@ -66,7 +65,7 @@ class BaseNCF(IdParameters, BaseEstimator):
     _parameter_constraints = SHARED_CONSTRAINTS
     _ranks = False  # whether the loss is one of lists, not of ratings
     _units = ORDINARY  # of the network
-    _known = None  # in a training after fits that saw one rating alone: that rating, in the network's units
+    _known = None  # in a fit that follows fits of a single rating value: that value, in the network's units
 
     @property
     def _params(self):
@@ -261,10 +260,10 @@ class BaseNCF(IdParameters, BaseEstimator):
         `trained` is the net that went through the training, where it is another one.
         """
         learned = snapshot(into)
-        for name in ("n_features_in_", "feature_names_in_"):
-            vars(learned).pop(name, None)
-            if hasattr(encoder, name):
-                setattr(learned, name, copy(getattr(encoder, name)))  # joblib loads one array that two refer to as two
+        learned.n_features_in_ = encoder.n_features_in_
+        vars(learned).pop("feature_names_in_", None)
+        if hasattr(encoder, "feature_names_in_"):
+            learned.feature_names_in_ = encoder.feature_names_in_.copy()  # joblib loads one array of two objects as two
         learned.encoder_ = encoder
         learned.net_ = net
         learned.history_ = self._in_rating_units(history_of(trained or net))
@@ -321,11 +320,11 @@ class BaseNCF(IdParameters, BaseEstimator):
         return y
 
     def _in_rating_units(self, history):
-        """The history of a training with its losses in the units of the targets."""
+        """The record of training with its losses in the units of the targets."""
         return history
 
     def _knows_one_rating(self):
-        """Whether fits have seen one rating alone, and so learned nothing that a further one could go on from."""
+        """Whether fits have seen a single rating value, from which a further one cannot continue."""
         return False
 
     def _score_unknown(self, scores, knows_user, knows_item):

@@ -10,7 +10,7 @@ TEMPORARY = ".tmp"  # how the name of a file ends that is being written
 def write_whole(path, content):
     """Write bytes to a file: into a temporary one beside it, flushed to the disk, then renamed.
 
-    The temporary file has a name of its own in each call, and is created with the permissions that `open` gives.
+    The temporary file has a unique name in each call, and is created with the permissions that `open` gives.
     """
     temporary = path.with_name(f".sklearn_ncf-{secrets.token_hex(8)}{TEMPORARY}")
     try:

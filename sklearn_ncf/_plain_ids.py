@@ -21,9 +21,9 @@ def pack_ids(ids):
         return ids
     types = set(map(type, ids))
     if types == {str}:
-        texts = [id_.encode("utf-8", "surrogatepass") for id_ in ids]
-        lengths = np.array([len(text) for text in texts])
-        return {"text": np.frombuffer(b"".join(texts), dtype=np.uint8), "lengths": lengths}
+        encoded = [id_.encode("utf-8", "surrogatepass") for id_ in ids]
+        lengths = np.array([len(string) for string in encoded])
+        return {"text": np.frombuffer(b"".join(encoded), dtype=np.uint8), "lengths": lengths}
     return ids if types <= KEPT else {"packed": [_packed(id_) for id_ in ids]}
 
 
@@ -137,7 +137,7 @@ WAYS = {
     "tuple": (tuple, _from_members, lambda *members: tuple(map(_unpacked, members))),
     "frozenset": (
         frozenset,
-        lambda members: sorted(_from_members(members), key=repr),  # in an order of its own in every process
+        lambda members: sorted(_from_members(members), key=repr),  # sets have another order in every process
         lambda *members: frozenset(map(_unpacked, members)),
     ),
 }

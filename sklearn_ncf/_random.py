@@ -17,7 +17,7 @@ def drawn_seed(random_state):
 
 @contextmanager
 def seeded_generators(random_state, device="cpu", seed=None):
-    """Run a block whose random numbers come from generators of its own; yield their seed, for what else is random.
+    """Run a block whose random numbers come from its own generators; yield their seed, for what else is random.
 
     A `seed` that another block yielded makes this one its repetition.
     """

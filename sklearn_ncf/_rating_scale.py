@@ -45,7 +45,7 @@ class RatingScale:
         found = learnt_range(self.rating_range, y, estimator=self) or (float(y.min()), float(y.max()))
         if not goes_on:
             self._units = units_of(*found)
-        elif self._knows_one_rating():  # of which the network could learn nothing: all is learned anew, with it
+        elif self._knows_one_rating():  # the network could learn nothing from it: everything is learned again, with it
             known = self.mean_rating_
             self._units = units_of(min(known, found[0]), max(known, found[1]))
             self._known = float(to_units(known, self._units))
@@ -87,12 +87,12 @@ class RatingScale:
         }
 
     def _output_of_last_fit(self, rating_range):
-        """The output that a further fit keeps; `rating_range` is what it would learn anew."""
+        """The output that a further fit keeps; `rating_range` is what it would learn from scratch."""
         automatic, last = isinstance(self.rating_range, str), self.net_.module__output_range
         if (last is None) if automatic else (rating_range != last):
             raise ValueError(
-                f"rating_range={self.rating_range!r} is not that of the last fit, {self.rating_range_}. Fit anew with "
-                "warm_start=False."
+                f"rating_range={self.rating_range!r} is not that of the last fit, {self.rating_range_}. Fit from scratch, "
+                "with warm_start=False."
             )
         params = self.net_.get_params_for("module")
         return {name: value for name, value in params.items() if name.startswith("output_")}

@@ -60,7 +60,7 @@ class RawIds:
         return ids, codes
 
     def known(self, column, ids, name, so_that):
-        """Distinct ids of an argument and their codes; `ValueError` where one has no code of its own."""
+        """Distinct ids of an argument and their codes; `ValueError` where one does not have its own code."""
         ids = self._distinct(ids, name, column)
         codes = self._codes({column: ids})[:, column]
         nameless = self.mask_pooled(column, codes) < 0
@@ -207,7 +207,7 @@ class RawIds:
         return tuple({type(id_) for ids in known if ids.dtype == object for id_ in ids})
 
     def _include(self, column, id_):
-        """Whether an id has a code of its own."""
+        """Whether an id has its own code."""
         codes = self._codes({column: as_objects([id_])})[:, column]
         return bool(self.mask_pooled(column, codes)[0] >= 0)
 

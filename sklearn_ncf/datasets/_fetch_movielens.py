@@ -127,7 +127,7 @@ def fetch_movielens(variant, *, data_home=None, download_if_missing=True, return
     Notes
     -----
     pooch downloads, with a progress bar on standard error: up to three tries, into a temporary
-    folder of its own, from which the archive is moved to its place only after the checks. Several
+    separate folder, from which the archive is moved to its place only after the checks. Several
     threads or processes may do so at once. The MD5 that GroupLens publishes is checked then, and
     before each use of the archive; a damaged archive is downloaded again. The MD5 of
     ``"latest-small"`` changes with each renewal: it is downloaded too, from ``ml-latest-small.zip.md5``,

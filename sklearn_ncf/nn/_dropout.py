@@ -20,7 +20,7 @@ class FastDropout(nn.Module):
     on a CPU. Here a random 64-bit integer gives eight bytes, and a component is kept where its byte is below a
     threshold. The share of dropped components comes in steps of 1/256; what is kept is scaled by the inverse of the
     share that is really kept, so that the expectation is exact. Where a step is too coarse for `p`, and on devices
-    other than the CPU, each component takes a number of its own, as in torch's dropout.
+    other than the CPU, each component takes its own number, as in torch's dropout.
 
     The integers come from numpy's SFC64, several times as fast as torch's generator, which seeds it: what
     ``torch.manual_seed`` fixes is fixed here too. Small masks are drawn some calls ahead; ``eval()`` forgets them.

@@ -1,4 +1,4 @@
-"""Which random generators a training draws from: its own, where it has any, else torch's global ones."""
+"""Which random generators training draws from: its own, where it has any, else torch's global ones."""
 
 import threading
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-LOCK = threading.RLock()  # held while a training's state stands in torch's global generators
+LOCK = threading.RLock()  # held while the state of a fit stands in torch's global generators
 RANDOM = torch.Tag.nondeterministic_seeded
 
 _of_thread = threading.local()
@@ -20,7 +20,7 @@ def make_generators(seed: int, device: str) -> dict[str, torch.Generator]:
 
 
 def generator_on(device: torch.device | str) -> torch.Generator | None:
-    """The generator of this thread's training on a device; None, torch's global one, outside of a training."""
+    """The generator of this thread's fit on a device; None, torch's global one, outside of a fit."""
     generators = getattr(_of_thread, "generators", None)
     return None if generators is None else generators.get(torch.device(device).type)
 
@@ -94,7 +94,7 @@ def _with_generator(func, args, kwargs):
 
 
 def _with_global_ones(generators):
-    """Pairs of a training's generators and torch's global ones of the same devices; elsewhere torch shows none."""
+    """Pairs of a fit's generators and torch's global ones of the same devices; elsewhere torch shows none."""
     yield generators["cpu"], torch.default_generator
     if "cuda" in generators:
         index = generators["cuda"].device.index

@@ -1,4 +1,4 @@
-"""Layers whose weights a training draws from its own generator, number by number as torch's constructors do."""
+"""Layers whose weights a fit draws from its own generator, number by number as torch's constructors do."""
 
 import math
 from collections.abc import Sequence

@@ -16,7 +16,7 @@ COPIED = (Callback, MethodType, BaseEstimator, dict, list, tuple, set, np.ndarra
 def copy_callbacks(callbacks: list) -> list:
     """Copy callbacks, alone or as pairs of a name and a callback.
 
-    A copy has attributes of its own: training neither initializes nor changes the original. They refer to the same
+    A copy has its own attributes: training neither initializes nor changes the original. They refer to the same
     objects as the original's, such as a trial, a writer, an open file, or a list that collects results. Copied with it
     are other callbacks, estimators that are not fitted, and what training itself has learned: containers and arrays in
     attributes whose names end in ``_``.
