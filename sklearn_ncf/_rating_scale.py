@@ -91,8 +91,8 @@ class RatingScale:
         automatic, last = isinstance(self.rating_range, str), self.net_.module__output_range
         if (last is None) if automatic else (rating_range != last):
             raise ValueError(
-                f"rating_range={self.rating_range!r} is not that of the last fit, {self.rating_range_}. Fit from scratch, "
-                "with warm_start=False."
+                f"rating_range={self.rating_range!r} is not that of the last fit, {self.rating_range_}. Fit from "
+                "scratch, with warm_start=False."
             )
         params = self.net_.get_params_for("module")
         return {name: value for name, value in params.items() if name.startswith("output_")}
