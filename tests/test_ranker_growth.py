@@ -16,14 +16,9 @@ OBJECTIVES = {
     "softmax": {"loss": "softmax"},
     "bce": {"loss": "bce"},
     "bpr": {"loss": "bpr"},
-    "squared error with histories": {"use_history": True},
     "softmax with histories": {"loss": "softmax", "use_history": True},
-    "bce with histories": {"loss": "bce", "use_history": True},
-    "bpr with histories": {"loss": "bpr", "use_history": True},
     "neumf": {"architecture": "neumf", "loss": "bce"},
-    "neumf, squared error": {"architecture": "neumf", "weight_decay": 0.01},
     "mlp": {"architecture": "mlp", "loss": "bpr", "dropout": 0.0},
-    "mlp, softmax": {"architecture": "mlp", "loss": "softmax", "dropout": 0.0},
     "row-wise": {"loss": "bce", "optimizer": "rowwise_adamw"},
 }
 every_objective = pytest.mark.parametrize("objective", OBJECTIVES.values(), ids=OBJECTIVES)
