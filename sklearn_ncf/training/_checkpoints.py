@@ -110,7 +110,7 @@ class Checkpoints(NoCheckpoints):
         try:
             self.folder, self._lock = _first_free(Path(directory), f"fit-{fingerprint}")
             try:
-                self._lock_file = os.stat(self._lock.lock_file)
+                self._lock_file = _stat_of(self._lock)
                 for left in self.folder.glob("*" + TEMPORARY):  # of a process killed while it wrote
                     with contextlib.suppress(OSError):
                         left.unlink()
@@ -223,7 +223,7 @@ def _first_free(directory: Path, name: str) -> tuple[Path, FileLock]:
             folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(folder / ".lock", timeout=0)
             lock.acquire()
-            if Path(lock.lock_file).exists():  # else it was removed before it was locked, and guards nothing
+            if _is_in_place(lock):
                 return folder, lock
             lock.release()
         except Timeout:
@@ -232,3 +232,15 @@ def _first_free(directory: Path, name: str) -> tuple[Path, FileLock]:
             if not attempts_left:
                 raise
             attempts_left -= 1
+
+
+def _is_in_place(lock: FileLock) -> bool:
+    """Whether the file that is locked is the one at its path: another fit may have removed it, and a third made it."""
+    try:
+        return os.path.samestat(_stat_of(lock), os.stat(lock.lock_file))
+    except FileNotFoundError:
+        return False
+
+
+def _stat_of(lock: FileLock) -> os.stat_result:
+    return os.fstat(lock._context.lock_file_fd)
