@@ -67,9 +67,9 @@ def test_of_short_lists(model):
 
 
 def test_of_the_scorer(model):
-    strangers = pd.DataFrame({"user": range(-9, 0), "item": [3] * 9})
+    unknown = pd.DataFrame({"user": range(-9, 0), "item": [3] * 9})
     with warned_here(UNKNOWN):
-        RankingScorer()(model, strangers)
+        RankingScorer()(model, unknown)
 
 
 def test_of_the_scorer_in_cross_validation(ratings):

@@ -1,4 +1,4 @@
-"""The state of a training as plain values and tensors, and back, with a check of all that a file says."""
+"""The state of a fit as plain values and tensors, and back, with a check of everything that a file says."""
 
 import contextlib
 import inspect
@@ -13,14 +13,14 @@ from sklearn_ncf.nn import FastDropout
 from sklearn_ncf.nn._generators import generator_on
 
 OF_ANY_STATE = {"module", "history", "callbacks", "optimizer", "seed"}
-OF_RUNNING = {"masks", "random", "frozen"}  # further parts of a state to go on from,
+OF_RUNNING = {"masks", "random", "frozen"}  # further parts of a state to resume from,
 OF_GPU = {"random_cuda"}  # and of one of a GPU
 OF_REPORTING = {"print_log", "progress", "checkpoints"}  # callbacks that the verbosity and the process decide on
 Number = bool | int | float
 
 
 def state_of_training(net, *, finished: bool = False) -> dict:
-    """Plain values and tensors that a training goes on from, or those of a finished one."""
+    """Plain values and tensors that a fit resumes from, or those of a finished one."""
     state = {
         "module": net.module_.state_dict(),
         "history": _plain(net.history.to_list()),
@@ -85,7 +85,7 @@ def _restore(net, state: dict) -> None:
 
 
 def has_stopped(net) -> bool:
-    """Whether early stopping has ended a training."""
+    """Whether early stopping has ended the fit."""
     return any(
         isinstance(callback, EarlyStopping) and callback.misses_ >= callback.patience for _, callback in net.callbacks_
     )
@@ -133,7 +133,7 @@ def _restore_callback(callback_name: str, callback, state: dict, net, finished: 
 
 
 def _check_early_stopping(callback: EarlyStopping, net, finished: bool) -> None:
-    """Raise `ValueError` where early stopping could not go on with what it has been told."""
+    """Raise `ValueError` where early stopping could not continue with its state."""
     weights, best_epoch = callback.best_model_weights_, callback.best_epoch_
     if type(callback.misses_) is not int or type(best_epoch) is not int or not 0 <= best_epoch <= len(net.history):
         raise ValueError("the best epoch and the misses of early stopping are not numbers of epochs")

@@ -1,4 +1,4 @@
-"""Checkpoints: the folder of a training, whose troubles cost a checkpoint and never the training."""
+"""Checkpoints: the folder of a fit, whose troubles cost a checkpoint and never the fit."""
 
 import contextlib
 import errno
@@ -55,7 +55,7 @@ def read_state(path: Path, device: str) -> dict:
 
 
 class NoCheckpoints:
-    """What stands for checkpoints where none are written: a state to go on from, if there is one, and its seed.
+    """What stands for checkpoints where none are written: a state to resume from, if there is one, and its seed.
 
     Attributes
     ----------
@@ -193,7 +193,7 @@ class Checkpoints(NoCheckpoints):
                 raise
 
     def _warn(self, message: str) -> None:
-        """Warn once of a training's trouble, at the line that called the library."""
+        """Warn once of trouble in a fit, at the line that called the library."""
         if self._has_warned:
             return
         self._has_warned = True

@@ -1,4 +1,4 @@
-"""Whether a training fits into memory, said before anything is allocated."""
+"""Whether training fits into memory, checked before anything is allocated."""
 
 from collections.abc import Sequence
 from itertools import pairwise

@@ -38,7 +38,7 @@ class NCFNet(NeuralNet):
 
     penalty_ = None  # of a batch's codes, added to the loss that is minimised but not to the one that is reported
     shared_: SharedTraining | None = None  # what makes the steps of several processes one
-    finalized_ = False  # whether a training has ended, or was interrupted, and all that follows it is done
+    finalized_ = False  # whether training has ended, or was interrupted, and everything after it is done
 
     def on_epoch_end(self, net, **kwargs):
         super().on_epoch_end(net, **kwargs)
