@@ -23,7 +23,7 @@ from torch import distributed
 from benchmarks.ratings import load
 from sklearn_ncf import NCFRegressor
 from sklearn_ncf.nn import EmbeddingNN
-from sklearn_ncf.training import Ratings, build_net, train
+from sklearn_ncf.training import RATING_OBJECTIVES, Plan, Ratings, build_net, train
 
 BATCH = 4096
 N_STEPS = 50
@@ -77,16 +77,13 @@ def traffic(n_rows):
     codes = np.stack([rng.integers(n, size=N_STEPS * BATCH) for n in n_ids], axis=1)
     params = {"n_ids": n_ids, "architecture": "gmf", "embedding_dim": DIM, "use_history": True, "output_range": (1, 5)}
     watch = Loopback()
-    net = build_net(
-        EmbeddingNN,
-        params,
-        loss="squared_error",
-        loss_scale=1.0,
+    plan = Plan(
+        objective=RATING_OBJECTIVES["squared_error"],
         optimizer="rowwise_adamw",
         n_ratings=len(codes),
         batch_size=BATCH,
-        callbacks=[watch],
     )
+    net = build_net(EmbeddingNN, params, plan, [watch])
     net.module_.observe(torch.from_numpy(np.unique(codes, axis=0)), N_STEPS)
     train(net, Ratings(codes, rng.integers(1, 6, size=len(codes)).astype(float)))
     return {"bytes": watch.bytes_ / N_STEPS}

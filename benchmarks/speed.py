@@ -18,7 +18,7 @@ from benchmarks.ratings import load, surprise_trainset
 from benchmarks.timing import in_turn, seconds
 from sklearn_ncf import NCFRegressor
 from sklearn_ncf.nn import EmbeddingNN, GridScorer
-from sklearn_ncf.training import build_net, predict_ratings
+from sklearn_ncf.training import RATING_OBJECTIVES, Plan, build_net, predict_ratings
 from sklearn_ncf.training._batches import Batch
 
 LECTURE = {
@@ -29,6 +29,7 @@ LECTURE = {
 }
 LECTURE_ROWS = 8_000  # the lecture's loop takes too long for all of them; its time is per rating
 STEP_BATCH, STEPS = 1024, 15
+SQUARED_ERROR = RATING_OBJECTIVES["squared_error"]
 
 
 class LectureNet(nn.Module):
@@ -174,7 +175,7 @@ def print_steps(rounds):
         module = {"n_ids": [n_rows // 2] * 2, "architecture": "gmf", "embedding_dim": 32, "embedding_dropout": 0.5}
         runs = {}
         for optimizer in ("adamw", "rowwise_adamw"):
-            net = build_net(EmbeddingNN, module, loss="squared_error", loss_scale=1.0, optimizer=optimizer)
+            net = build_net(EmbeddingNN, module, Plan(objective=SQUARED_ERROR, optimizer=optimizer))
             codes = torch.randint(0, n_rows // 2, (STEPS, STEP_BATCH, 2))
             batches = [Batch(code, torch.rand(STEP_BATCH)) for code in codes]
             runs[optimizer] = lambda net=net, batches=batches: seconds(run_steps, net, batches) / len(batches)
@@ -217,7 +218,7 @@ def print_grid(rounds):
     print("| | pair by pair | GridScorer | ratio |\n|---|---|---|---|")
     for architecture in ("mlp", "gmf", "neumf"):
         module = {"n_ids": [n_users, n_items], "architecture": architecture, "output_range": (1, 5)}
-        net = build_net(EmbeddingNN, module, loss="squared_error", loss_scale=1.0)
+        net = build_net(EmbeddingNN, module, Plan(objective=SQUARED_ERROR))
         net.module_.eval()
         runs = {
             "pairs": lambda net=net: seconds(predict_ratings, net, pairs) / len(pairs),

@@ -28,6 +28,8 @@ from sklearn_ncf.nn import ITEM, USER, GridScorer
 from sklearn_ncf.nn._lists import can_take_part
 from sklearn_ncf.nn._settings import default_settings
 from sklearn_ncf.training import (
+    Objective,
+    Plan,
     Ratings,
     best_epoch_of,
     build_callbacks,
@@ -63,9 +65,15 @@ class BaseNCF(IdParameters, BaseEstimator):
     """
 
     _parameter_constraints = SHARED_CONSTRAINTS
-    _ranks = False  # whether the loss is one of lists, not of ratings
+    _objectives = {}  # by their names in the parameter `loss`
+    _kind_of_objective = Objective
     _units = ORDINARY  # of the network
     _known = None  # in a fit that follows fits of a single rating value: that value, in the network's units
+
+    @property
+    def _objective(self):
+        """The class of what training minimises."""
+        return self._objectives.get(self.loss, self.loss)
 
     @property
     def _params(self):
@@ -94,8 +102,11 @@ class BaseNCF(IdParameters, BaseEstimator):
         ):
             if holds_out and validation is None:
                 parts = split_rows(part, self._params.validation_fraction, checkpoints.seed)
-            solved = self._optimizer(encoder.n_features_in_) == "als"
-            seen = (self._seen if goes_on else Seen()).with_rows(*parts[0], n_ids_of(encoder), weighs_pairs=solved)
+            optimizer = self._optimizer(encoder.n_features_in_)
+            weighs_pairs = optimizer == "als"
+            seen = (self._seen if goes_on else Seen()).with_rows(
+                *parts[0], n_ids_of(encoder), weighs_pairs=weighs_pairs
+            )
             if holds_out and validation is None:
                 seen = seen.with_held_out(parts[1][0])
             held_out_pairs = parts[1][0][:, :2] if len(parts) > 1 else None
@@ -103,20 +114,24 @@ class BaseNCF(IdParameters, BaseEstimator):
             held_out = [
                 Ratings(*part, device=device, sampler=self._sampler(seen, device, held_out_pairs)) for part in parts[1:]
             ]
-            net = self._net(
-                n_ids_of(encoder),
+            plan = self._plan(
                 output,
+                optimizer=optimizer,
                 batch_size=self._batch_size(len(data)),
                 n_rows=len(data),
+                n_ratings=encoder._n_rows_seen,
                 max_epochs=max_epochs,
                 schedule=schedule,
                 learning_rate=learning_rate,
-                weight_decay=self._params.weight_decay,
-                n_ratings=encoder._n_rows_seen,
+                device=device,
+            )
+            net = self._net(
+                n_ids_of(encoder),
+                output,
+                plan,
                 has_validation=bool(held_out),
                 validation_score=self._validation_score(seen, parts[1][0]) if held_out else None,
                 checkpoints=checkpoints,
-                device=device,
             )
             if goes_on and self._known is None:
                 carry_over(self.net_.module_, net.module_)
@@ -193,25 +208,24 @@ class BaseNCF(IdParameters, BaseEstimator):
         part = learn_rows(encoder, X, y, sample_weight, module=module_class(self), goes_on=goes_on)
         return encoder, part, output, device
 
-    def _net(
-        self,
-        n_ids,
-        output,
-        *,
-        batch_size,
-        n_rows,
-        max_epochs,
-        schedule,
-        learning_rate,
-        weight_decay,
-        device,
-        n_ratings=None,
-        has_validation=False,
-        validation_score=None,
-        checkpoints=None,
-    ):
-        """A net to train on `n_rows` rows, with all that the parameters ask for."""
-        params, optimizer = self._params, self._optimizer(len(n_ids))
+    def _plan(self, output, **choices):
+        """How to train: as the parameters say, but for some choices of this training."""
+        params = self._params
+        choices = {"learning_rate": params.learning_rate, "weight_decay": params.weight_decay, **choices}
+        choices["batch_size"] = in_whole_shares(choices["batch_size"])
+        if choices["optimizer"] == "als":
+            choices["schedule"] = "constant"
+        return Plan(
+            objective=self._objective,
+            scale=output["output_scale"],
+            patience=params.patience if params.early_stopping else None,
+            verbose=params.verbose if is_first_process() else 0,
+            **choices,
+        )
+
+    def _net(self, n_ids, output, plan, *, has_validation=False, validation_score=None, checkpoints=None):
+        """A net to train as planned, with all that the parameters ask for."""
+        params = self._params
         if isinstance(params.architecture, str):
             width = params.embedding_dim * (2 if params.architecture == "neumf" else 1)
             has_layers = params.architecture != "gmf"
@@ -219,40 +233,18 @@ class BaseNCF(IdParameters, BaseEstimator):
                 sum(n_ids),
                 width,
                 layer_sizes=[len(n_ids) * params.embedding_dim, *params.hidden_layer_sizes] if has_layers else (),
-                has_moments=optimizer != "als",
+                has_moments=plan.optimizer != "als",
                 use_history=params.use_history,
-                device=device,
+                device=plan.device,
             )
-        batch_size = in_whole_shares(batch_size)
-        verbose = params.verbose if is_first_process() else 0
         callbacks = build_callbacks(
+            plan,
             user_callbacks=self.callbacks,
-            optimizer=optimizer,
-            schedule="constant" if optimizer == "als" else schedule,
-            learning_rate=learning_rate,
-            n_batches=-(-n_rows // batch_size),
-            max_epochs=max_epochs,
-            patience=params.patience if params.early_stopping else None,
             has_validation=has_validation,
             validation_score=validation_score,
             checkpoints=checkpoints,
-            verbose=verbose,
         )
-        return build_net(
-            *self._module_and_params(n_ids, output),
-            loss=params.loss,
-            loss_scale=output["output_scale"],
-            ranks=self._ranks,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            n_ratings=n_ratings or n_rows,
-            batch_size=batch_size,
-            max_epochs=max_epochs,
-            callbacks=callbacks,
-            device=device,
-            verbose=verbose,
-        )
+        return build_net(*self._module_and_params(n_ids, output), plan, callbacks)
 
     def _keep(self, encoder, net, seen, trained=None, *, into):
         """Set what was learned in the estimator `into`, in one step: what fails or is interrupted leaves it as it was.

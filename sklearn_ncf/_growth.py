@@ -6,7 +6,7 @@ import torch
 from sklearn_ncf._random import seeded_generators
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
 from sklearn_ncf.nn._settings import default_settings
-from sklearn_ncf.training import Anchor, Ratings, agreed_seed, as_tensors, build_net, train
+from sklearn_ncf.training import Anchor, Plan, RankingObjective, Ratings, agreed_seed, as_tensors, build_net, train
 
 BATCHES = 20  # an epoch, at least,
 SMALLEST_BATCH = 32  # unless they would be smaller than this
@@ -22,7 +22,7 @@ def grow(estimator, X, y, sample_weight, *, into):
     """
     encoder, rows, output, device = estimator._encoded(X, y, sample_weight, goes_on=True)
     prepare = _solve if estimator._optimizer(encoder.n_features_in_) == "als" else _train_part
-    if estimator._ranks:
+    if issubclass(estimator._objective, RankingObjective):
         rows = _not_learned(estimator, rows)
         if not len(rows[0]):
             return into
@@ -60,17 +60,10 @@ def _solve(estimator, encoder, rows, output, device):
     """Solve for the ids of the rows, each from all of its pairs, while all other ids stay as they are."""
     codes, y, _ = rows
     seen = estimator._seen.with_rows(*rows, n_ids_of(encoder), weighs_pairs=True)
-    whole = estimator._net(
-        n_ids_of(encoder),
-        output,
-        batch_size=len(codes),
-        n_rows=len(codes),
-        max_epochs=SWEEPS,
-        schedule="constant",
-        learning_rate=estimator._params.learning_rate,
-        weight_decay=estimator._params.weight_decay,
-        device=device,
+    plan = estimator._plan(
+        output, optimizer="als", batch_size=len(codes), n_rows=len(codes), max_epochs=SWEEPS, device=device
     )
+    whole = estimator._net(n_ids_of(encoder), output, plan)
     carry_over(estimator.net_.module_, whole.module_)
     ids = [np.unique(column) for column in codes.T]
     of_ids = np.isin(seen.pairs[:, USER], ids[USER]) | np.isin(seen.pairs[:, ITEM], ids[ITEM])
@@ -90,13 +83,8 @@ def _train_part(estimator, encoder, rows, output, device):
     """Train the ids of the rows in a network of their own: its cost is that of the rows, not of the tables."""
     codes, y, sample_weight = rows
     seen = estimator._seen.with_rows(*rows, n_ids_of(encoder))
-    whole = build_net(
-        *estimator._module_and_params(n_ids_of(encoder), output),
-        loss=estimator._params.loss,
-        loss_scale=output["output_scale"],
-        ranks=estimator._ranks,
-        device=device,
-    )
+    not_trained = Plan(objective=estimator._objective, scale=output["output_scale"], device=device)
+    whole = build_net(*estimator._module_and_params(n_ids_of(encoder), output), not_trained)
     carry_over(estimator.net_.module_, whole.module_)
     whole.module_.remember(torch.from_numpy(seen.pairs_not_in(estimator._seen)))
     taken, places = zip(*(np.unique(column, return_inverse=True) for column in codes.T), strict=True)
@@ -111,9 +99,9 @@ def _train_part(estimator, encoder, rows, output, device):
         (counts[column + N_SPECIAL] - now).clip(min=0)
         for counts, column, now in zip(seen.counts, ids, n_now, strict=True)
     ]
-    net = estimator._net(
-        [len(column) for column in ids],
+    plan = estimator._plan(
         output,
+        optimizer=estimator._optimizer(len(ids)),
         batch_size=min(estimator._batch_size(encoder._n_rows_seen), max(SMALLEST_BATCH, len(codes) // BATCHES)),
         n_rows=len(codes),
         max_epochs=estimator._params.max_epochs,
@@ -122,12 +110,13 @@ def _train_part(estimator, encoder, rows, output, device):
         weight_decay=None,
         device=device,
     )
+    net = estimator._net([len(column) for column in ids], output, plan)
     net.module_.take_part(whole.module_, as_tensors(ids, device))
     net.penalty_ = Anchor(
         net.module_,
         as_tensors(n_before, device),
         as_tensors(n_now, device),
-        ranking_loss=estimator.loss if estimator._ranks else None,
+        objective=estimator._objective,
     )
     sampler = estimator._sampler(seen.part(ids), device)
     data = Ratings(np.stack(places, axis=1), y, sample_weight, device=device, sampler=sampler)

@@ -55,12 +55,13 @@ def module_class(estimator):
 
 def check_joint_parameters(estimator):
     """Rules between parameters, and on their parts, that constraints cannot say."""
-    for name, base in (("architecture", torch.nn.Module), ("optimizer", torch.optim.Optimizer)):
+    bases = {"architecture": torch.nn.Module, "optimizer": torch.optim.Optimizer, "loss": estimator._kind_of_objective}
+    for name, base in bases.items():
         value = getattr(estimator, name)
         if isinstance(value, type) and not issubclass(value, base):
             raise InvalidParameterError(
                 f"The {name!r} parameter of {type(estimator).__name__} must be a name or a subclass of "
-                f"torch's {base.__name__}. Got {value!r} instead."
+                f"{base.__module__.partition('.')[0]}'s {base.__name__}. Got {value!r} instead."
             )
     if (
         estimator.weight_decay != "auto"

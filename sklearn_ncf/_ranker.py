@@ -11,7 +11,7 @@ from sklearn_ncf._ranking import METRICS, values_of_queries
 from sklearn_ncf._ratings import check_weight, with_ones
 from sklearn_ncf._warnings import warn_caller
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
-from sklearn_ncf.training import OPTIMIZERS, RANKING_LOSSES, NegativeSampler, undefined_score
+from sklearn_ncf.training import OPTIMIZERS, RANKING_OBJECTIVES, NegativeSampler, RankingObjective, undefined_score
 
 AUTO_NEGATIVES = {"gmf": 1024}  # shared by a batch, where they cost one product of two matrices,
 LAYERED_NEGATIVES = 16  # and where each of them costs a pass through layers
@@ -52,7 +52,7 @@ class NCFRanker(BaseNCF):
         Whether a user's vector is joined by vectors of the items of `fit`, and an item's by those of its users (as in
         SVD++, Koren 2008, and FISM, Kabbur et al. 2013). Ignored by a network of your own.
 
-    loss : {"squared_error", "softmax", "bce", "bpr"}, default="squared_error"
+    loss : {"squared_error", "softmax", "bce", "bpr"} or a subclass of RankingObjective, default="squared_error"
         What training minimises for a positive and its negatives. ``"squared_error"`` draws positives to one, with the
         weight 3, and all items that the user has not had to zero, with the weight 1 (Hu et al. 2008);
         ``"softmax"`` is the negative log of the positive's share in a softmax over the list (sampled softmax, Bengio
@@ -168,10 +168,11 @@ class NCFRanker(BaseNCF):
     ['B']
     """
 
-    _ranks = True
+    _objectives = RANKING_OBJECTIVES
+    _kind_of_objective = RankingObjective
     _parameter_constraints = {
         **BaseNCF._parameter_constraints,
-        "loss": [StrOptions(set(RANKING_LOSSES))],
+        "loss": [StrOptions(set(RANKING_OBJECTIVES)), type],
         "optimizer": [StrOptions(set(OPTIMIZERS)), type],
         "n_negatives": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "scoring": [StrOptions({"loss", *METRICS})],
@@ -348,7 +349,7 @@ class NCFRanker(BaseNCF):
         return module, params
 
     def _sampler(self, seen, device, further_pairs=None):
-        shares = self.loss in ("squared_error", "softmax")
+        shares = self._objective.shares_negatives
         n_negatives = self._params.n_negatives
         if n_negatives == "auto":
             n_negatives = AUTO_NEGATIVES.get(self.architecture, LAYERED_NEGATIVES) if shares else FEW_NEGATIVES

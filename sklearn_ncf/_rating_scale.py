@@ -6,7 +6,6 @@ from sklearn_ncf._ratings import center_and_spread, check_range, clipped, learnt
 from sklearn_ncf._units import from_units, losses_from_units, to_units, units_of
 from sklearn_ncf._warnings import warn_caller
 from sklearn_ncf.nn import USER
-from sklearn_ncf.training import LOSSES
 
 FAR = 5.0  # standard deviations of the first ratings, from which on later ones are of another scale
 
@@ -33,7 +32,7 @@ class RatingScale:
 
     def _in_rating_units(self, history):
         losses = ["train_loss", "valid_loss"]
-        return history.assign(**losses_from_units(history[losses], self._units, LOSSES[self.loss][1]))
+        return history.assign(**losses_from_units(history[losses], self._units, self._objective.rating_power))
 
     def _knows_one_rating(self):
         if self.net_.module__output_scale != 1.0:

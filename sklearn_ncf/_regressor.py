@@ -6,7 +6,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn_ncf._base import BaseNCF
 from sklearn_ncf._rating_scale import RatingScale
 from sklearn_ncf._ratings import check_ratings, check_weight
-from sklearn_ncf.training import LOSSES
+from sklearn_ncf.training import RATING_OBJECTIVES, RatingObjective
 
 
 class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
@@ -42,7 +42,7 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         Whether a user's vector is joined by vectors of the items rated in `fit`, and an item's by those of its users
         (as in SVD++, Koren 2008, on both sides). Ignored by a network of your own.
 
-    loss : {"squared_error", "absolute_error", "huber"}, default="squared_error"
+    loss : {"squared_error", "absolute_error", "huber"} or a subclass of RatingObjective, default="squared_error"
         What training minimises. Errors are divided by the standard deviation of `y` first, so that
         `learning_rate` and `weight_decay` mean the same on every rating scale; ``"huber"`` turns from squares to
         lines at one standard deviation.
@@ -215,9 +215,11 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
     True
     """
 
+    _objectives = RATING_OBJECTIVES
+    _kind_of_objective = RatingObjective
     _parameter_constraints = {
         **BaseNCF._parameter_constraints,
-        "loss": [StrOptions(set(LOSSES))],
+        "loss": [StrOptions(set(RATING_OBJECTIVES)), type],
         "rating_range": [StrOptions({"auto"}), tuple, list, None],
     }
 

@@ -6,7 +6,14 @@ import torch
 from sklearn_ncf._random import seeded_generators
 from sklearn_ncf.nn import EmbeddingNN
 from sklearn_ncf.nn._settings import default_settings
-from sklearn_ncf.training import RankingLoss, build_net, resolve_device
+from sklearn_ncf.training import (
+    RANKING_OBJECTIVES,
+    RATING_OBJECTIVES,
+    Plan,
+    RankingObjective,
+    build_net,
+    resolve_device,
+)
 
 
 def state_of(net):
@@ -17,9 +24,9 @@ def state_of(net):
     state = {
         "module": None if net.module is EmbeddingNN else net.module,
         "module_params": net.get_params_for("module"),
-        "loss": net.criterion__loss,
+        "loss": _name_of(net.criterion),
         "loss_scale": net.criterion__scale,
-        "ranks": net.criterion is RankingLoss,
+        "ranks": issubclass(net.criterion, RankingObjective),
         "weights": {name: weight.cpu().numpy() for name, weight in weights.items()},
     }
     return state | ({"in_bfloat16": in_bfloat16} if in_bfloat16 else {})
@@ -38,10 +45,22 @@ def net_from(net_state, device):
     for name in net_state.pop("in_bfloat16", []):
         weights[name] = weights[name].bfloat16()
     with seeded_generators(0, device):  # what is drawn is overwritten
-        net = build_net(module, net_state.pop("module_params"), device=device, **net_state)
+        plan = Plan(objective=_objective_of(net_state), scale=net_state["loss_scale"], device=device)
+        net = build_net(module, net_state["module_params"], plan)
     for name, tensor in net.module_.state_dict(keep_vars=True).items():
         if name in weights:
             tensor.data = tensor.data.to(weights[name].dtype)  # a custom network has the default dtype of its fit
     net.module_.load_state_dict(weights)
     net.module_.eval()
     return net
+
+
+def _name_of(objective):
+    """The name of one of ours, as models of all versions hold it; another is itself."""
+    names = {class_: name for named in (RATING_OBJECTIVES, RANKING_OBJECTIVES) for name, class_ in named.items()}
+    return names.get(objective, objective)
+
+
+def _objective_of(net_state):
+    objectives = RANKING_OBJECTIVES if net_state["ranks"] else RATING_OBJECTIVES
+    return objectives.get(net_state["loss"], net_state["loss"])

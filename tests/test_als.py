@@ -8,7 +8,7 @@ import torch
 from sklearn_ncf import NCFRanker, recommend
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
 from sklearn_ncf.training._als import L2, AlternatingLeastSquares
-from sklearn_ncf.training._losses import POSITIVE_WEIGHT
+from sklearn_ncf.training._objectives import SquaredErrorOfAll
 
 
 def clicks(n_users=30, n_items=20, n_rows=200, seed=0):
@@ -22,7 +22,8 @@ def clicks(n_users=30, n_items=20, n_rows=200, seed=0):
 def objective(users, items, X, weight, weight_decay=None):
     """The loss of all pairs and the penalty, written out."""
     confidence = torch.zeros(len(users), len(items), dtype=torch.float64)
-    confidence.index_put_(tuple(torch.from_numpy(X.T)), torch.from_numpy(POSITIVE_WEIGHT * weight), accumulate=True)
+    weighted = torch.from_numpy(SquaredErrorOfAll.positive_weight * weight)
+    confidence.index_put_(tuple(torch.from_numpy(X.T)), weighted, accumulate=True)
     scores = users @ items.T
     positive = confidence > 0
     loss = (confidence * (1 - scores).square()).sum() + scores[~positive].square().sum()

@@ -57,7 +57,7 @@ MAY_IMPORT = {
     "metrics": {"_columns", "_containers", "_ranking", "_ratings", "_raw_ids", "nn"},
     "model_selection": {"_columns", "_containers", "_numbers"},
     "_ranker": {"_base", "_ranking", "_ratings", "_warnings", "nn", "training"},
-    "_rating_scale": {"_ratings", "_units", "_warnings", "nn", "training"},
+    "_rating_scale": {"_ratings", "_units", "_warnings", "nn"},
     "_regressor": {"_base", "_rating_scale", "_ratings", "training"},
     "training": {"_files", "_large", "_progress", "_random", "_warnings", "nn"},
 }

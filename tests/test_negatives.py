@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn_ncf.nn import EmbeddingNN
 from sklearn_ncf.nn import score_lists as lists_of
 from sklearn_ncf.training import NegativeSampler
-from sklearn_ncf.training._losses import RankingLoss
+from sklearn_ncf.training._objectives import RANKING_OBJECTIVES
 
 
 def sampler(pairs, items, n_negatives, shares=False):
@@ -85,12 +85,12 @@ def test_losses_are_their_definitions(loss):
         return -np.log(np.exp(positive) / sum(np.exp(x) for x in [positive, *negatives]))
 
     expected = [of(1.0, [0.0, -1.0]), of(0.5, [2.0])]
-    assert RankingLoss(loss)(LISTS, SHARE).item() == pytest.approx(np.mean(expected))
+    assert RANKING_OBJECTIVES[loss]()(LISTS, SHARE).item() == pytest.approx(np.mean(expected))
     weight = torch.tensor([1.5, 0.5])
     weighted = (1.5 * expected[0] + 0.5 * expected[1]) / 2
-    assert RankingLoss(loss)(LISTS, SHARE, weight).item() == pytest.approx(weighted)
+    assert RANKING_OBJECTIVES[loss]()(LISTS, SHARE, weight).item() == pytest.approx(weighted)
     lists = LISTS.clone().requires_grad_()
-    RankingLoss(loss)(lists, SHARE).backward()
+    RANKING_OBJECTIVES[loss]()(lists, SHARE).backward()
     assert torch.isfinite(lists.grad).all()
 
 

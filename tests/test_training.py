@@ -10,7 +10,7 @@ from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler,
 
 from sklearn_ncf.training import Ratings, resolve_device
 from sklearn_ncf.training._batches import BatchIterator
-from sklearn_ncf.training._losses import RatingLoss
+from sklearn_ncf.training._objectives import RATING_OBJECTIVES
 
 
 def table(n_rows):
@@ -53,7 +53,7 @@ def test_unshuffled_batches_keep_the_order():
 )
 def test_losses_are_weighted_means_in_rating_units(loss, expected):
     error, weight = np.array([0.5, -1.0, 3.0, -8.0]), np.array([0.1, 1.9, 1.0, 1.0])
-    criterion = RatingLoss(loss, scale=2.0)
+    criterion = RATING_OBJECTIVES[loss](scale=2.0)
     predicted, ratings = torch.tensor(error + 1, dtype=torch.float32), torch.ones(4)
     plain = criterion.in_rating_units(criterion(predicted, ratings))
     assert plain.item() == pytest.approx(expected(error).mean())

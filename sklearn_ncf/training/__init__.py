@@ -6,11 +6,18 @@ from sklearn_ncf.training._callback_copies import copy_callbacks
 from sklearn_ncf.training._callbacks import SCHEDULES, build_callbacks, is_callback, undefined_score
 from sklearn_ncf.training._checkpoints import Checkpoints, NoCheckpoints
 from sklearn_ncf.training._device import resolve_device
-from sklearn_ncf.training._losses import LOSSES, RANKING_LOSSES, RankingLoss
 from sklearn_ncf.training._memory import check_memory
 from sklearn_ncf.training._negatives import NegativeSampler
 from sklearn_ncf.training._net import as_tensors, best_epoch_of, build_net, history_of, predict_ratings, train
+from sklearn_ncf.training._objectives import (
+    RANKING_OBJECTIVES,
+    RATING_OBJECTIVES,
+    Objective,
+    RankingObjective,
+    RatingObjective,
+)
 from sklearn_ncf.training._optimizers import OPTIMIZERS, optimizer_class
+from sklearn_ncf.training._plan import Plan
 from sklearn_ncf.training._processes import (
     agreed_seed,
     from_first,
@@ -20,15 +27,18 @@ from sklearn_ncf.training._processes import (
 )
 
 __all__ = [
-    "LOSSES",
     "OPTIMIZERS",
-    "RANKING_LOSSES",
+    "RANKING_OBJECTIVES",
+    "RATING_OBJECTIVES",
     "SCHEDULES",
     "Anchor",
     "Checkpoints",
     "NegativeSampler",
     "NoCheckpoints",
-    "RankingLoss",
+    "Objective",
+    "Plan",
+    "RankingObjective",
+    "RatingObjective",
     "Ratings",
     "agreed_seed",
     "as_tensors",

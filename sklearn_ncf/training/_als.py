@@ -5,7 +5,7 @@ from torch import Tensor
 
 from sklearn_ncf.nn import ITEM, USER
 from sklearn_ncf.training._batches import Ratings
-from sklearn_ncf.training._losses import POSITIVE_WEIGHT
+from sklearn_ncf.training._objectives import SquaredErrorOfAll
 
 L2 = 0.5  # weight_decay="auto": of a vector, times the root of the weight of the pairs it stands in
 LARGEST_PENALTY = 1e30  # a larger one is the same in single precision, or overflows
@@ -149,7 +149,7 @@ class _Side:
             place = torch.arange(int(n_pairs[-1]), device=gram.device)
             there = place < n_pairs.unsqueeze(1)
             pairs = torch.where(there, self.first[start:stop].unsqueeze(1) + place, 0)
-            weight = POSITIVE_WEIGHT * self.weight[pairs] * there
+            weight = SquaredErrorOfAll.positive_weight * self.weight[pairs] * there
             vectors = table[self.others[pairs]] * there.unsqueeze(2)
             system = torch.baddbmm(gram, vectors.mT, vectors * (weight - 1).unsqueeze(2))
             size = gram.trace() + (weight * vectors.square().sum(dim=2)).sum(dim=1)

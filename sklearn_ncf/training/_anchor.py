@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sklearn_ncf.nn import EmbeddingNN
-from sklearn_ncf.training._optimizers import BIAS_L2, L2, LOSS_L2
+from sklearn_ncf.training._objectives import Objective, RankingObjective
 
 RATING = 0.1  # what one earlier rating adds to the pull on a component of a vector,
 BIAS_RATING = 3.0  # and on a bias: about the curvature of the squared error there, in spreads of the ratings
@@ -29,8 +29,8 @@ class Anchor:
         Earlier ratings of each id.
     n_now : sequence of n_columns float Tensors of shape (n_ids,)
         Ratings of each id in the training that follows; their batches share the penalty of an epoch.
-    ranking_loss : str, optional
-        The loss, where rankings are learned.
+    objective : class
+        What is learned, ratings or rankings.
 
     References
     ----------
@@ -38,11 +38,12 @@ class Anchor:
     """
 
     def __init__(
-        self, module: EmbeddingNN, n_before: list[Tensor], n_now: list[Tensor], *, ranking_loss: str | None = None
+        self, module: EmbeddingNN, n_before: list[Tensor], n_now: list[Tensor], *, objective: type[Objective]
     ) -> None:
         self.module = module
-        l2, bias_l2 = LOSS_L2.get(ranking_loss, (L2, BIAS_L2))
-        rating, bias_rating = (RATING, BIAS_RATING) if ranking_loss is None else (POSITIVE * l2, POSITIVE * bias_l2)
+        l2, bias_l2 = objective.l2, objective.bias_l2
+        ranks = issubclass(objective, RankingObjective)
+        rating, bias_rating = (POSITIVE * l2, POSITIVE * bias_l2) if ranks else (RATING, BIAS_RATING)
         self.tables = [(module.embedding, l2, rating)]
         if module.bias is not None:
             self.tables.append((module.bias, bias_l2, bias_rating))

@@ -52,45 +52,32 @@ def undefined_score(net):
     return math.nan
 
 
-def build_callbacks(
-    *,
-    user_callbacks,
-    optimizer,
-    schedule,
-    learning_rate,
-    n_batches,
-    max_epochs,
-    patience,
-    has_validation,
-    validation_score,
-    checkpoints,
-    verbose,
-):
-    """All callbacks of one fit: copies of the user's, and those that the parameters ask for.
+def build_callbacks(plan, *, user_callbacks, has_validation, validation_score, checkpoints):
+    """All callbacks of one fit: copies of the user's, and those that its plan asks for.
 
     `validation_score`, a function of the net, chooses the epoch in the place of the validation loss.
-    `patience=None` never stops early; with a validation part, the best epoch's weights come back all the same.
+    Without `patience` nothing stops early; with a validation part, the best epoch's weights come back all the same.
     """
     callbacks = copy_callbacks(user_callbacks or [])
     has_scheduler = any(isinstance(_unnamed(callback), LRScheduler) for callback in callbacks)
-    if schedule == "one_cycle" and not has_scheduler:
+    if plan.schedule == "one_cycle" and not has_scheduler:
         scheduler = LRScheduler(
             torch.optim.lr_scheduler.OneCycleLR,
             step_every="batch",
             event_name=None,
-            max_lr=learning_rate,
-            total_steps=max(n_batches * max_epochs, 2),
-            cycle_momentum=has_momentum(optimizer),
+            max_lr=plan.learning_rate,
+            total_steps=max(plan.n_batches * plan.max_epochs, 2),
+            cycle_momentum=has_momentum(plan.optimizer),
         )
         callbacks.append(("learning_rate_schedule", scheduler))
     best = "valid_loss" if validation_score is None else "valid_score"
     if validation_score is not None:  # before the user's, which may read it
         callbacks.insert(0, ("validation_score", ValidationScore(validation_score)))
-    if verbose == 1:
+    if plan.verbose == 1:
         callbacks.append(("progress", EpochProgressBar()))
     if has_validation and validation_score is not undefined_score:
         # Behind the others, and so before them at the end of training: they find the best epoch's weights restored.
-        patience = math.inf if patience is None else patience
+        patience = math.inf if plan.patience is None else plan.patience
         stopping = EarlyStopping(
             monitor=best, lower_is_better=validation_score is None, patience=patience, threshold=0, load_best=True
         )

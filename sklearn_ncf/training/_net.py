@@ -20,8 +20,9 @@ from sklearn_ncf.training._batches import Batch, BatchIterator, Ratings
 from sklearn_ncf.training._callbacks import BEST_EPOCH, explain_missing_column
 from sklearn_ncf.training._checkpoint_state import has_stopped, restore_training
 from sklearn_ncf.training._checkpoints import Checkpoints
-from sklearn_ncf.training._losses import RankingLoss, RatingLoss
+from sklearn_ncf.training._objectives import RankingObjective
 from sklearn_ncf.training._optimizers import optimizer_params
+from sklearn_ncf.training._plan import Plan
 from sklearn_ncf.training._processes import SharedTraining, mean_over_processes, n_processes
 from sklearn_ncf.training._rowwise import RowwiseAdamW, mark_tables
 
@@ -245,50 +246,29 @@ def _watches_batches(callback: Callback) -> bool:
     return any(getattr(type(callback), hook, None) is not getattr(Callback, hook) for hook in hooks)
 
 
-def build_net(
-    module: type[nn.Module],
-    module_params: dict,
-    *,
-    loss: str,
-    loss_scale: float,
-    ranks: bool = False,
-    optimizer: str | type = "adam",
-    learning_rate: float = 1e-3,
-    weight_decay: float | str | None = "auto",
-    n_ratings: int = 100_000,
-    batch_size: int = 1024,
-    max_epochs: int = 1,
-    callbacks: list | None = None,
-    device: str = "cpu",
-    verbose: int = 0,
-) -> NCFNet:
-    """An initialized net, for lists if it `ranks`, else for ratings; this thread's generators draw the weights."""
-    quiet = {} if verbose == 2 else {"callbacks__print_log": None}
+def build_net(module: type[nn.Module], module_params: dict, plan: Plan, callbacks: list | None = None) -> NCFNet:
+    """An initialized net; this thread's generators draw the weights."""
+    ranks = issubclass(plan.objective, RankingObjective)
+    quiet = {} if plan.verbose == 2 else {"callbacks__print_log": None}
     net = NCFNet(
         module,
-        criterion=RankingLoss if ranks else RatingLoss,
-        criterion__loss=loss,
-        criterion__scale=loss_scale,
-        lr=learning_rate,
-        batch_size=batch_size,
-        max_epochs=max_epochs,
+        criterion=plan.objective,
+        criterion__scale=plan.scale,
+        lr=plan.learning_rate,
+        batch_size=plan.batch_size,
+        max_epochs=plan.max_epochs,
         iterator_train=BatchIterator,
         iterator_train__shuffle=True,
         iterator_valid=BatchIterator,
         iterator_valid__batch_size=LISTS_AT_ONCE if ranks else PREDICTION_CHUNK,
         train_split=None,
         callbacks=callbacks,
-        device=device,
-        verbose=int(verbose == 2),
+        device=plan.device,
+        verbose=int(plan.verbose == 2),
         **optimizer_params(
-            optimizer,
-            weight_decay=weight_decay,
-            device=device,
+            plan,
             # "auto" trains row by row only networks of which it is known that they read no other rows
             n_table_rows=sum(module_params["n_ids"]) if keeps(module, ("__init__", *READING)) else 0,
-            n_ratings=n_ratings,
-            batch_size=batch_size,
-            ranking_loss=loss if ranks else None,
             bias="bias.weight" if issubclass(module, EmbeddingNN) and module_params.get("use_bias", True) else None,
         ),
         **{f"module__{name}": value for name, value in module_params.items()},

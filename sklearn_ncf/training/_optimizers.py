@@ -5,6 +5,7 @@ import inspect
 import torch
 
 from sklearn_ncf.training._als import AlternatingLeastSquares
+from sklearn_ncf.training._plan import Plan
 from sklearn_ncf.training._rowwise import RowwiseAdamW
 
 OPTIMIZERS = {
@@ -14,9 +15,6 @@ OPTIMIZERS = {
     "rowwise_adamw": RowwiseAdamW,
     "als": AlternatingLeastSquares,
 }
-L2 = 15.0  # weight_decay="auto" of Adam: the penalty's factor where losses are summed; for their mean it is 15 / n
-BIAS_L2 = 6.0  # the same for biases, which a few ratings already say something about
-LOSS_L2 = {"squared_error": (60.0, 60.0), "softmax": (0.5, 0.5), "bce": (0.5, 0.5), "bpr": (0.5, 0.5)}  # of rankings
 FEW = 500  # ratings, below which the penalty is that of so many: a handful of ratings should still be learnt
 SHRINKAGE = 33.0  # weight_decay="auto" of the AdamWs: that of a whole epoch, over its batches
 ROWWISE_FROM = 70  # table rows for each row of a batch, from which on the row-wise step is the faster one
@@ -33,44 +31,34 @@ def has_momentum(optimizer: str | type) -> bool:
     return "betas" in parameters or ("momentum" in parameters and parameters["momentum"].default != 0)
 
 
-def auto_weight_decay(class_: type, n_ratings: int, batch_size: int, l2: float = L2) -> float | None:
+def auto_weight_decay(class_: type, plan: Plan) -> float | None:
     """The decay that fits the number of ratings; None for an optimizer whose own default is as good a guess."""
     if class_ is torch.optim.Adam:
-        return l2 / max(n_ratings, FEW)
+        return plan.objective.l2 / max(plan.n_ratings, FEW)
     if class_ in (torch.optim.AdamW, RowwiseAdamW):
-        return min(1.0, SHRINKAGE * batch_size / n_ratings)
+        return min(1.0, SHRINKAGE * plan.batch_size / plan.n_ratings)
     return None
 
 
-def optimizer_params(
-    optimizer: str | type,
-    *,
-    weight_decay: float | str | None,
-    device: str,
-    n_table_rows: int,
-    n_ratings: int,
-    batch_size: int,
-    bias: str | None,
-    ranking_loss: str | None = None,
-) -> dict:
+def optimizer_params(plan: Plan, *, n_table_rows: int, bias: str | None) -> dict:
     """The net's parameters for an optimizer: its class, weight decay, and torch's fused step where it has one.
 
-    `bias` is the name of the network's table of biases, if there is one; `weight_decay=None` is none.
+    `bias` is the name of the network's table of biases, if there is one.
     """
-    class_ = optimizer_class(optimizer)
-    if optimizer == "auto" and n_table_rows > ROWWISE_FROM * batch_size:
+    class_, weight_decay = optimizer_class(plan.optimizer), plan.weight_decay
+    if plan.optimizer == "auto" and n_table_rows > ROWWISE_FROM * plan.batch_size:
         class_ = RowwiseAdamW
     params = {"optimizer": class_}
     options = inspect.signature(class_).parameters
     if weight_decay == "auto":
-        l2, bias_l2 = LOSS_L2.get(ranking_loss, (L2, BIAS_L2))
-        weight_decay = auto_weight_decay(class_, n_ratings, batch_size, l2)
+        weight_decay = auto_weight_decay(class_, plan)
         if class_ is torch.optim.Adam and bias is not None:
-            params["optimizer__param_groups"] = [(bias, {"weight_decay": weight_decay * bias_l2 / l2})]
+            of_bias = weight_decay * plan.objective.bias_l2 / plan.objective.l2
+            params["optimizer__param_groups"] = [(bias, {"weight_decay": of_bias})]
     elif weight_decay is None and "weight_decay" in options:
         weight_decay = 0.0
     if weight_decay is not None:
         params["optimizer__weight_decay"] = weight_decay
-    if "fused" in options and torch.device(device).type in ("cpu", "cuda"):
+    if "fused" in options and torch.device(plan.device).type in ("cpu", "cuda"):
         params["optimizer__fused"] = True
     return params
