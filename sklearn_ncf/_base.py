@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator, clone
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ncf._checkpointing import checkpoints_of
@@ -31,21 +32,22 @@ from sklearn_ncf.training import (
     Objective,
     Plan,
     Ratings,
+    auto_batch_size,
     best_epoch_of,
     build_callbacks,
     build_net,
     check_memory,
+    chosen_optimizer,
     copy_callbacks,
     history_of,
     in_whole_shares,
     is_first_process,
+    is_solver,
     predict_ratings,
     resolve_device,
     train,
 )
 
-AUTO_BATCHES = 100  # an epoch, at least: enough steps on small data
-AUTO_BATCH_SIZE = (32, 4096)
 PARTIAL_FIT_RATE = 0.1  # of learning_rate, for a network of one's own: the end of a one-cycle schedule, not its peak
 
 
@@ -103,10 +105,8 @@ class BaseNCF(IdParameters, BaseEstimator):
             if holds_out and validation is None:
                 parts = split_rows(part, self._params.validation_fraction, checkpoints.seed)
             optimizer = self._optimizer(encoder.n_features_in_)
-            weighs_pairs = optimizer == "als"
-            seen = (self._seen if goes_on else Seen()).with_rows(
-                *parts[0], n_ids_of(encoder), weighs_pairs=weighs_pairs
-            )
+            before = self._seen if goes_on else Seen()
+            seen = before.with_rows(*parts[0], n_ids_of(encoder), weighs_pairs=is_solver(optimizer))
             if holds_out and validation is None:
                 seen = seen.with_held_out(parts[1][0])
             held_out_pairs = parts[1][0][:, :2] if len(parts) > 1 else None
@@ -213,8 +213,6 @@ class BaseNCF(IdParameters, BaseEstimator):
         params = self._params
         choices = {"learning_rate": params.learning_rate, "weight_decay": params.weight_decay, **choices}
         choices["batch_size"] = in_whole_shares(choices["batch_size"])
-        if choices["optimizer"] == "als":
-            choices["schedule"] = "constant"
         return Plan(
             objective=self._objective,
             scale=output["output_scale"],
@@ -233,7 +231,7 @@ class BaseNCF(IdParameters, BaseEstimator):
                 sum(n_ids),
                 width,
                 layer_sizes=[len(n_ids) * params.embedding_dim, *params.hidden_layer_sizes] if has_layers else (),
-                has_moments=plan.optimizer != "als",
+                has_moments=not plan.solves,
                 use_history=params.use_history,
                 device=plan.device,
             )
@@ -323,8 +321,12 @@ class BaseNCF(IdParameters, BaseEstimator):
         """Overwrite scores of pairs of which nothing is known."""
 
     def _optimizer(self, n_columns):
-        """The parameter `optimizer`, or what it stands for."""
-        return self.optimizer
+        """The parameter `optimizer`, or the class of the solver that it stands for."""
+        module, params = self._of_network([0] * n_columns)
+        try:
+            return chosen_optimizer(self.optimizer, module, params, self._objective)
+        except ValueError as error:
+            raise InvalidParameterError(f"The 'optimizer' parameter of {type(self).__name__} {error}") from error
 
     def _sampler(self, seen, device, further_pairs=None):
         """What draws negatives that are neither among the pairs seen nor the further ones; None for ratings."""
@@ -336,12 +338,18 @@ class BaseNCF(IdParameters, BaseEstimator):
         """Mean rating of each id, where an unknown one is to be fitted to these."""
 
     def _batch_size(self, n_rows):
-        if self.batch_size != "auto":
-            return self._params.batch_size
-        smallest, largest = AUTO_BATCH_SIZE
-        return min(max(n_rows // AUTO_BATCHES, smallest), largest)
+        return auto_batch_size(n_rows) if self.batch_size == "auto" else self._params.batch_size
 
     def _module_and_params(self, n_ids, output):
+        """Class and parameters of the network that is to be made."""
+        module, params = self._of_network(n_ids)
+        optimizer = self._optimizer(len(n_ids))
+        if is_solver(optimizer) and not optimizer.keeps_biases:
+            params["use_bias"] = False
+        return module, params | output
+
+    def _of_network(self, n_ids):
+        """Class and parameters of the network that the parameters describe."""
         params = self._params
         of_module = {
             "n_ids": n_ids,
@@ -350,7 +358,6 @@ class BaseNCF(IdParameters, BaseEstimator):
             "dropout": params.dropout,
             "embedding_dropout": params.embedding_dropout,
             "use_bias": params.use_bias,
-            **output,
         }
         if isinstance(params.architecture, str):
             of_module |= {"architecture": params.architecture, "use_history": params.use_history}

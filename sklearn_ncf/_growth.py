@@ -6,7 +6,17 @@ import torch
 from sklearn_ncf._random import seeded_generators
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
 from sklearn_ncf.nn._settings import default_settings
-from sklearn_ncf.training import Anchor, Plan, RankingObjective, Ratings, agreed_seed, as_tensors, build_net, train
+from sklearn_ncf.training import (
+    Anchor,
+    Plan,
+    RankingObjective,
+    Ratings,
+    agreed_seed,
+    as_tensors,
+    build_net,
+    is_solver,
+    train,
+)
 
 BATCHES = 20  # an epoch, at least,
 SMALLEST_BATCH = 32  # unless they would be smaller than this
@@ -21,7 +31,7 @@ def grow(estimator, X, y, sample_weight, *, into):
     What least squares fit is solved for; else the ids of the rows are trained in a network of their own.
     """
     encoder, rows, output, device = estimator._encoded(X, y, sample_weight, goes_on=True)
-    prepare = _solve if estimator._optimizer(encoder.n_features_in_) == "als" else _train_part
+    prepare = _solve if is_solver(estimator._optimizer(encoder.n_features_in_)) else _train_part
     if issubclass(estimator._objective, RankingObjective):
         rows = _not_learned(estimator, rows)
         if not len(rows[0]):
@@ -58,25 +68,32 @@ def _not_learned(estimator, rows):
 
 def _solve(estimator, encoder, rows, output, device):
     """Solve for the ids of the rows, each from all of its pairs, while all other ids stay as they are."""
-    codes, y, _ = rows
+    codes, y, weight = rows
     seen = estimator._seen.with_rows(*rows, n_ids_of(encoder), weighs_pairs=True)
     plan = estimator._plan(
-        output, optimizer="als", batch_size=len(codes), n_rows=len(codes), max_epochs=SWEEPS, device=device
+        output,
+        optimizer=estimator._optimizer(encoder.n_features_in_),
+        batch_size=len(codes),
+        n_rows=len(codes),
+        max_epochs=SWEEPS,
+        device=device,
     )
     whole = estimator._net(n_ids_of(encoder), output, plan)
     carry_over(estimator.net_.module_, whole.module_)
     ids = [np.unique(column) for column in codes.T]
     of_ids = np.isin(seen.pairs[:, USER], ids[USER]) | np.isin(seen.pairs[:, ITEM], ids[ITEM])
-    pairs, weight = as_tensors([seen.pairs[of_ids], seen.weights_of(of_ids)], device)
-    whole.optimizer_.update(
+    pairs, of_pairs = as_tensors([seen.pairs[of_ids], seen.weights_of(of_ids)], device)
+    whole.solver_.update(
         whole.module_,
         pairs.long(),
-        weight,
+        of_pairs,
         ids=as_tensors(ids, device),
         known=as_tensors([np.flatnonzero(counts) - N_SPECIAL for counts in seen.counts], device),
         total=float(seen.weights_of(slice(None)).sum(dtype=np.float64)),
     )
-    return whole, seen, whole, Ratings(codes, y, device=device), lambda: None
+    if issubclass(plan.objective, RankingObjective) and codes.shape[1] == 2:  # all that there is, not what is new alone
+        codes, y, weight = seen.pairs, np.ones(len(seen.pairs)), seen.weights
+    return whole, seen, whole, Ratings(codes, y, weight, device=device), lambda: None
 
 
 def _train_part(estimator, encoder, rows, output, device):

@@ -9,7 +9,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, InvalidParamet
 
 from sklearn_ncf._numbers import as_python
 from sklearn_ncf.nn import ARCHITECTURES, EmbeddingNN
-from sklearn_ncf.training import OPTIMIZERS, SCHEDULES, is_callback, optimizer_class
+from sklearn_ncf.training import OPTIMIZERS, SCHEDULES, SOLVERS, Solver, is_callback, optimizer_class
 
 SHARED_CONSTRAINTS = {
     "architecture": [StrOptions(set(ARCHITECTURES)), type],
@@ -19,7 +19,7 @@ SHARED_CONSTRAINTS = {
     "embedding_dropout": [Interval(Real, 0, 1, closed="left")],
     "use_bias": ["boolean"],
     "use_history": ["boolean"],
-    "optimizer": [StrOptions(set(OPTIMIZERS) - {"als"}), type],
+    "optimizer": [StrOptions(set(OPTIMIZERS) - set(SOLVERS)), type],
     "learning_rate": [Interval(Real, 0, None, closed="neither")],
     "learning_rate_schedule": [StrOptions(set(SCHEDULES))],
     "weight_decay": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
@@ -55,13 +55,17 @@ def module_class(estimator):
 
 def check_joint_parameters(estimator):
     """Rules between parameters, and on their parts, that constraints cannot say."""
-    bases = {"architecture": torch.nn.Module, "optimizer": torch.optim.Optimizer, "loss": estimator._kind_of_objective}
-    for name, base in bases.items():
+    bases = {
+        "architecture": (torch.nn.Module,),
+        "optimizer": (torch.optim.Optimizer, Solver),
+        "loss": (estimator._kind_of_objective,),
+    }
+    for name, of_name in bases.items():
         value = getattr(estimator, name)
-        if isinstance(value, type) and not issubclass(value, base):
+        if isinstance(value, type) and not issubclass(value, of_name):
             raise InvalidParameterError(
                 f"The {name!r} parameter of {type(estimator).__name__} must be a name or a subclass of "
-                f"{base.__module__.partition('.')[0]}'s {base.__name__}. Got {value!r} instead."
+                f"{' or '.join(map(_described, of_name))}. Got {value!r} instead."
             )
     if (
         estimator.weight_decay != "auto"
@@ -87,3 +91,7 @@ def check_joint_parameters(estimator):
                 f"The 'callbacks' parameter of {type(estimator).__name__} must hold skorch callbacks or pairs of a "
                 f"name and a callback. Got {callback!r} in it."
             )
+
+
+def _described(class_):
+    return f"{class_.__module__.partition('.')[0]}'s {class_.__name__}"

@@ -4,7 +4,7 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_ncf._base import BaseNCF
 from sklearn_ncf._ranking import METRICS, values_of_queries
@@ -330,23 +330,6 @@ class NCFRanker(BaseNCF):
 
     def _output_params(self, y, sample_weight, *, goes_on):
         return {"output_range": None, "output_center": 0.0, "output_scale": 1.0}
-
-    def _optimizer(self, n_columns):
-        can_be_solved = (
-            self.architecture == "gmf" and self.loss == "squared_error" and not self.use_history and n_columns == 2
-        )
-        if self.optimizer == "als" and not can_be_solved:
-            raise InvalidParameterError(
-                "The 'optimizer' parameter of NCFRanker must not be 'als' but with architecture='gmf', "
-                "loss='squared_error', use_history=False and two columns; use 'auto'."
-            )
-        return "als" if self.optimizer == "auto" and can_be_solved else self.optimizer
-
-    def _module_and_params(self, n_ids, output):
-        module, params = super()._module_and_params(n_ids, output)
-        if self._optimizer(len(n_ids)) == "als":
-            params["use_bias"] = False
-        return module, params
 
     def _sampler(self, seen, device, further_pairs=None):
         shares = self._objective.shares_negatives

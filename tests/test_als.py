@@ -42,7 +42,7 @@ def test_no_vector_can_be_moved_for_the_better(weight_decay):
     X, weight = clicks()
     model = NCFRanker(embedding_dim=4, max_epochs=300, weight_decay=weight_decay, random_state=0, device="cpu")
     model.fit(X, sample_weight=weight)
-    assert isinstance(model.net_.optimizer_, AlternatingLeastSquares)
+    assert isinstance(model.net_.solver_, AlternatingLeastSquares)
     assert model.history_["learning_rate"].isna().all()
     users, items = (
         torch.tensor(vectors, dtype=torch.float64, requires_grad=True)
@@ -149,7 +149,7 @@ def test_what_cannot_be_solved_is_refused_or_trained_in_steps(params):
     settings = {"embedding_dim": 4, "max_epochs": 2, "device": "cpu", **params}
     with pytest.raises(ValueError, match="'optimizer' parameter of NCFRanker must not be 'als' but with"):
         NCFRanker(optimizer="als", **settings).fit(X)
-    assert not isinstance(NCFRanker(**settings).fit(X).net_.optimizer_, AlternatingLeastSquares)
+    assert not isinstance(NCFRanker(**settings).fit(X).net_.solver_, AlternatingLeastSquares)
 
 
 def test_it_goes_on_grows_and_knows_strangers():

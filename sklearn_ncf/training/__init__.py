@@ -16,8 +16,8 @@ from sklearn_ncf.training._objectives import (
     RankingObjective,
     RatingObjective,
 )
-from sklearn_ncf.training._optimizers import OPTIMIZERS, optimizer_class
-from sklearn_ncf.training._plan import Plan
+from sklearn_ncf.training._optimizers import OPTIMIZERS, SOLVERS, chosen_optimizer, optimizer_class
+from sklearn_ncf.training._plan import Plan, auto_batch_size
 from sklearn_ncf.training._processes import (
     agreed_seed,
     from_first,
@@ -25,12 +25,14 @@ from sklearn_ncf.training._processes import (
     is_first_process,
     refuse_differences,
 )
+from sklearn_ncf.training._solvers import Solver, is_solver
 
 __all__ = [
     "OPTIMIZERS",
     "RANKING_OBJECTIVES",
     "RATING_OBJECTIVES",
     "SCHEDULES",
+    "SOLVERS",
     "Anchor",
     "Checkpoints",
     "NegativeSampler",
@@ -40,18 +42,22 @@ __all__ = [
     "RankingObjective",
     "RatingObjective",
     "Ratings",
+    "Solver",
     "agreed_seed",
     "as_tensors",
+    "auto_batch_size",
     "best_epoch_of",
     "build_callbacks",
     "build_net",
     "check_memory",
+    "chosen_optimizer",
     "copy_callbacks",
     "from_first",
     "history_of",
     "in_whole_shares",
     "is_callback",
     "is_first_process",
+    "is_solver",
     "optimizer_class",
     "predict_ratings",
     "refuse_differences",

@@ -6,13 +6,14 @@ from torch import Tensor
 from sklearn_ncf.nn import ITEM, USER
 from sklearn_ncf.training._batches import Ratings
 from sklearn_ncf.training._objectives import SquaredErrorOfAll
+from sklearn_ncf.training._solvers import Solver
 
 L2 = 0.5  # weight_decay="auto": of a vector, times the root of the weight of the pairs it stands in
 LARGEST_PENALTY = 1e30  # a larger one is the same in single precision, or overflows
 NUMBERS_AT_ONCE = 4_000_000  # in the vectors, and in the matrices, of the ids solved together
 
 
-class AlternatingLeastSquares(torch.optim.Optimizer):
+class AlternatingLeastSquares(Solver):
     r"""Fit the vectors of users, then those of items, each exactly, while the others stand still.
 
     What is minimised is the squared error of Hu et al. (2008): positives are to score one, with the weight
@@ -32,10 +33,6 @@ class AlternatingLeastSquares(torch.optim.Optimizer):
 
     Parameters
     ----------
-    params : iterable of Tensors
-        Those of a GMF network without biases and histories.
-    lr : float
-        Not used.
     weight_decay : float, optional
         The factor of the penalty of the mean loss, the same for each id, from 0; by default it is `L2` with the growth
         above.
@@ -48,57 +45,46 @@ class AlternatingLeastSquares(torch.optim.Optimizer):
     Benchmarks", RecSys.
     """
 
-    def __init__(self, params, lr: float = 0.0, weight_decay: float | None = None) -> None:
-        super().__init__(params, {"lr": lr, "weight_decay": weight_decay})
+    keeps_biases = False
+    needs = "architecture='gmf', loss='squared_error', use_history=False and two columns"
+
+    def __init__(self, weight_decay: float | None = None) -> None:
+        super().__init__(weight_decay)
         self._sides: list[_Side] = []
 
-    def update(
-        self,
-        module,
-        pairs: Tensor,
-        weight: Tensor,
-        *,
-        ids: list[Tensor],
-        known: list[Tensor],
-        total: float,
-    ) -> None:
-        """Let the sweeps that follow solve for some ids alone, each from all of its pairs.
+    @classmethod
+    def supports(cls, module, module_params, objective) -> bool:
+        """Whether the network and the objective are those of `needs`."""
+        return (
+            objective is SquaredErrorOfAll
+            and module_params.get("architecture") == "gmf"
+            and not module_params["use_history"]
+            and len(module_params["n_ids"]) == 2
+        )
 
-        Parameters
-        ----------
-        module : EmbeddingNN
-            The network that the sweeps are for.
-        pairs : Tensor of shape (n_pairs, 2), int64
-            Codes of all pairs that one of the ids stands in, from earlier rows and new ones, each pair once.
-        weight : Tensor of shape (n_pairs,)
-            Their weights.
-        ids, known : lists of two int64 Tensors
-            Codes of the users and items to solve for, and of all those that stand in any pair.
-        total : float
-            Weight of all pairs, including those of other ids.
-        """
+    def update(self, network, pairs, weight, *, ids, known, total) -> None:
+        """Have the sweeps that follow solve for some ids alone, each from all of its pairs."""
         self._sides = []
         for column in (USER, ITEM):
             own = torch.isin(pairs[:, column], ids[column])
-            rows = known[column] + module.first_rows[column]
-            self._sides.append(_Side(module.table_rows(pairs[own]), weight[own], column, known=rows, total=total))
+            rows = known[column] + network.first_rows[column]
+            self._sides.append(_Side(network.table_rows(pairs[own]), weight[own], column, known=rows, total=total))
 
     def end_training(self) -> None:
         """Release the pairs, which only training needs."""
         self._sides = []
 
     @torch.no_grad()
-    def sweep(self, module, data: Ratings) -> float:
+    def sweep(self, network, data: Ratings) -> float:
         """Solve for all users, then for all items, and return the mean loss of a positive."""
         if not self._sides:
             codes, _, *weight = data.columns()
-            pairs, weight = _distinct(module.table_rows(codes), *weight)
+            pairs, weight = _distinct(network.table_rows(codes), *weight)
             self._sides = [_Side(pairs, weight, column) for column in (USER, ITEM)]
         users, items = self._sides
-        weight_decay = self.param_groups[0]["weight_decay"]
-        table = module.embedding.weight
-        users.solve(table, items, weight_decay)
-        error = items.solve(table, users, weight_decay)
+        table = network.embedding.weight
+        users.solve(table, items, self.weight_decay)
+        error = items.solve(table, users, self.weight_decay)
         all_pairs = (_gram(table[users.known]) * _gram(table[items.ids])).sum()
         return ((error + all_pairs) / items.weight.sum()).item()
 

@@ -60,7 +60,7 @@ def build_callbacks(plan, *, user_callbacks, has_validation, validation_score, c
     """
     callbacks = copy_callbacks(user_callbacks or [])
     has_scheduler = any(isinstance(_unnamed(callback), LRScheduler) for callback in callbacks)
-    if plan.schedule == "one_cycle" and not has_scheduler:
+    if plan.schedule == "one_cycle" and not plan.solves and not has_scheduler:
         scheduler = LRScheduler(
             torch.optim.lr_scheduler.OneCycleLR,
             step_every="batch",

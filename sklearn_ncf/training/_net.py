@@ -15,7 +15,6 @@ from sklearn_ncf.nn import ITEM, EmbeddingNN, History, score_lists
 from sklearn_ncf.nn._embedding_nn import READING, keeps
 from sklearn_ncf.nn._generators import global_generators_lent, replacing_global_generators
 from sklearn_ncf.nn._settings import default_settings
-from sklearn_ncf.training._als import AlternatingLeastSquares
 from sklearn_ncf.training._batches import Batch, BatchIterator, Ratings
 from sklearn_ncf.training._callbacks import BEST_EPOCH, explain_missing_column
 from sklearn_ncf.training._checkpoint_state import has_stopped, restore_training
@@ -25,6 +24,7 @@ from sklearn_ncf.training._optimizers import optimizer_params
 from sklearn_ncf.training._plan import Plan
 from sklearn_ncf.training._processes import SharedTraining, mean_over_processes, n_processes
 from sklearn_ncf.training._rowwise import RowwiseAdamW, mark_tables
+from sklearn_ncf.training._solvers import Solver
 
 LISTS_AT_ONCE = 2048  # of positives and their negatives, in validation
 PREDICTION_CHUNK = 16_384  # rows: larger ones leave the caches and gain nothing
@@ -38,13 +38,14 @@ class NCFNet(NeuralNet):
     """A skorch net that reads its batches from tensors, weights rows and refuses to go on with a broken loss."""
 
     penalty_ = None  # of a batch's codes, added to the loss that is minimised but not to the one that is reported
+    solver_: Solver | None = None  # what fits the network in the place of gradients
     shared_: SharedTraining | None = None  # what makes the steps of several processes one
     finalized_ = False  # whether training has ended, or was interrupted, and everything after it is done
 
     def on_epoch_end(self, net, **kwargs):
         super().on_epoch_end(net, **kwargs)
-        solves = isinstance(self.optimizer_, AlternatingLeastSquares)
-        self.history.record("learning_rate", np.nan if solves else self.optimizer_.param_groups[0]["lr"])
+        learning_rate = self.optimizer_.param_groups[0]["lr"] if self.solver_ is None else np.nan
+        self.history.record("learning_rate", learning_rate)
 
     def notify(self, method_name, **cb_kwargs):
         """As skorch's, but an `EarlyStopping` that stops raises `TrainingStopped`, not what Ctrl-C raises."""
@@ -76,9 +77,10 @@ class NCFNet(NeuralNet):
         """As skorch's, but batches are written down one by one only where a callback watches them."""
         if iterator is None:
             return
-        if training and isinstance(self.optimizer_, AlternatingLeastSquares):
+        if training and self.solver_ is not None:
             self._set_training(True)
-            loss = self.optimizer_.sweep(self.module_, iterator.dataset)
+            with torch.no_grad(), self.draws():
+                loss = self.solver_.sweep(self.module_, iterator.dataset)
             self._record_epoch(prefix, loss, n_rows=len(iterator.dataset), n_batches=1)
         elif any(_watches_batches(callback) for _, callback in self.callbacks_):
             super().run_single_epoch(iterator, training, prefix, step_fn, **fit_params)
@@ -188,7 +190,8 @@ class NCFNet(NeuralNet):
 
     def draws(self) -> AbstractContextManager:
         """A block in which custom networks and optimizers draw from the fit's generators; ours do so anyway."""
-        is_ours = self.module is EmbeddingNN and self.optimizer.__module__.partition(".")[0] in ("sklearn_ncf", "torch")
+        steps = self.optimizer if self.solver_ is None else type(self.solver_)
+        is_ours = self.module is EmbeddingNN and steps.__module__.partition(".")[0] in ("sklearn_ncf", "torch")
         return nullcontext() if is_ours else global_generators_lent()
 
     def initialize_module(self):
@@ -274,7 +277,10 @@ def build_net(module: type[nn.Module], module_params: dict, plan: Plan, callback
         **{f"module__{name}": value for name, value in module_params.items()},
         **quiet,
     )
-    return net.initialize()
+    net.initialize()
+    if plan.solves:
+        net.solver_ = plan.optimizer(weight_decay=None if plan.weight_decay == "auto" else plan.weight_decay)
+    return net
 
 
 def train(
@@ -303,7 +309,7 @@ def train(
     net.notify("on_train_begin", X=data, y=None)
     if state is not None:
         restore_training(net, state, checkpoints.source)
-    if n_processes() > 1 and not isinstance(net.optimizer_, AlternatingLeastSquares):  # which all processes solve alike
+    if n_processes() > 1 and net.solver_ is None:  # a solver does the same in all processes
         net.shared_ = SharedTraining(net)
     try:
         if not has_stopped(net):
@@ -324,8 +330,8 @@ def train(
             with suppress(Exception) if failed else nullcontext():  # or it would hide what failed
                 net.notify("on_train_end", X=data, y=None)
         net._tell_history("end_training")
-        if isinstance(net.optimizer_, AlternatingLeastSquares):
-            net.optimizer_.end_training()
+        if net.solver_ is not None:
+            net.solver_.end_training()
         net.optimizer_.state.clear()  # several times the tables' memory, and no later training starts from it
         for parameter in net.module_.parameters():
             parameter.grad = None

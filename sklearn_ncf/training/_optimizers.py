@@ -7,14 +7,16 @@ import torch
 from sklearn_ncf.training._als import AlternatingLeastSquares
 from sklearn_ncf.training._plan import Plan
 from sklearn_ncf.training._rowwise import RowwiseAdamW
+from sklearn_ncf.training._solvers import NoSteps, is_solver
 
 OPTIMIZERS = {
     "auto": torch.optim.Adam,
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
     "rowwise_adamw": RowwiseAdamW,
-    "als": AlternatingLeastSquares,
 }
+SOLVERS = {"als": AlternatingLeastSquares}
+OPTIMIZERS |= SOLVERS
 FEW = 500  # ratings, below which the penalty is that of so many: a handful of ratings should still be learnt
 SHRINKAGE = 33.0  # weight_decay="auto" of the AdamWs: that of a whole epoch, over its batches
 ROWWISE_FROM = 70  # table rows for each row of a batch, from which on the row-wise step is the faster one
@@ -23,6 +25,21 @@ ROWWISE_FROM = 70  # table rows for each row of a batch, from which on the row-w
 def optimizer_class(optimizer: str | type) -> type:
     """The class behind a name; a class is itself."""
     return OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
+
+
+def chosen_optimizer(optimizer: str | type, *of_fit) -> str | type:
+    """A solver's class where the parameter `optimizer` asks for one, or leaves it open and one is there, else itself.
+
+    `of_fit` is what `Solver.supports` takes. Raises `ValueError` where the solver asked for does not support it.
+    """
+    if optimizer == "auto":
+        return next((solver for solver in SOLVERS.values() if solver.supports(*of_fit)), optimizer)
+    solver = optimizer_class(optimizer)
+    if not is_solver(solver):
+        return optimizer
+    if not solver.supports(*of_fit):
+        raise ValueError(f"must not be {optimizer!r} but with {solver.needs}; use 'auto'.")
+    return solver
 
 
 def has_momentum(optimizer: str | type) -> bool:
@@ -45,6 +62,8 @@ def optimizer_params(plan: Plan, *, n_table_rows: int, bias: str | None) -> dict
 
     `bias` is the name of the network's table of biases, if there is one.
     """
+    if plan.solves:
+        return {"optimizer": NoSteps}
     class_, weight_decay = optimizer_class(plan.optimizer), plan.weight_decay
     if plan.optimizer == "auto" and n_table_rows > ROWWISE_FROM * plan.batch_size:
         class_ = RowwiseAdamW

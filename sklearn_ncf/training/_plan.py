@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 
 from sklearn_ncf.training._objectives import Objective
+from sklearn_ncf.training._solvers import is_solver
+
+AUTO_BATCHES = 100  # an epoch, at least: enough steps on small data
+AUTO_BATCH_SIZE = (32, 4096)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -10,7 +14,7 @@ class Plan:
     """What a training is to do.
 
     objective : class of the loss; scale : what counts as one in it, in rating units
-    optimizer : name or class
+    optimizer : name or class, or the class of a solver
     weight_decay : a number, "auto", or None for none
     n_rows : rows an epoch; n_ratings : rows of all fits, by which "auto" goes
     patience : epochs without improvement before it stops, None for never
@@ -31,6 +35,17 @@ class Plan:
     verbose: int = 0
 
     @property
+    def solves(self) -> bool:
+        """Whether a solver fits, not gradients."""
+        return is_solver(self.optimizer)
+
+    @property
     def n_batches(self) -> int:
         """Batches an epoch."""
         return -(-self.n_rows // self.batch_size)
+
+
+def auto_batch_size(n_rows: int) -> int:
+    """What ``batch_size="auto"`` stands for."""
+    smallest, largest = AUTO_BATCH_SIZE
+    return min(max(n_rows // AUTO_BATCHES, smallest), largest)
