@@ -64,7 +64,7 @@ class NCFRanker(BaseNCF):
         whole batch, and those that a user has had are left out for that user; ``"auto"`` is then 1024 with ``"gmf"``,
         else 16. With the other losses each positive has its own, and it is 4.
 
-    optimizer : {"auto", "als", "adamw", "rowwise_adamw", "adam"} or torch.optim.Optimizer class, default="auto"
+    optimizer : {"auto", "als", "adamw", "rowwise_adamw", "adam"}, torch.optim.Optimizer or Solver class, default="auto"
         ``"als"``, alternating least squares, minimises ``"squared_error"`` for ``"gmf"`` without histories and context
         exactly, in a small part of the time of steps along gradients; an epoch solves for all users, then for all
         items. There are no negatives to draw then, and no biases: popularity is in the vectors. ``"auto"`` is ``"als"``

@@ -45,13 +45,13 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
     loss : {"squared_error", "absolute_error", "huber"} or a subclass of RatingObjective, default="squared_error"
         What training minimises. Errors are divided by the standard deviation of `y` first, so that
         `learning_rate` and `weight_decay` mean the same on every rating scale; ``"huber"`` turns from squares to
-        lines at one standard deviation.
+        lines at one standard deviation. For losses and solvers of your own see ``docs/extending.md``.
 
     rating_range : "auto", (float, float) or None, default="auto"
         Range that a scaled sigmoid keeps predictions in: the smallest and largest rating of `fit`, a given
         ``(low, high)``, or ``None`` for an unbounded output.
 
-    optimizer : {"auto", "adamw", "rowwise_adamw", "adam"} or torch.optim.Optimizer class, default="auto"
+    optimizer : {"auto", "adamw", "rowwise_adamw", "adam"}, torch.optim.Optimizer or Solver class, default="auto"
         ``"adam"`` adds an L2 penalty to the gradient, ``"adamw"`` shrinks the weights apart from it (Loshchilov and
         Hutter 2019). ``"rowwise_adamw"`` is AdamW for tables of any size: a step updates the rows that its batch
         reads, each making up for the steps that it has missed. ``"auto"`` is the row-wise one where the tables have

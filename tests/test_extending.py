@@ -1,0 +1,139 @@
+"""A newcomer's loss and solver, each one class, go through all that ours do, without an edit to the library."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch.nn import functional as F
+
+from sklearn_ncf import NCFRanker, NCFRegressor, recommend
+from sklearn_ncf.metrics import RankingScorer
+from sklearn_ncf.training import RankingObjective, RatingObjective, Solver
+
+
+class HingeLoss(RankingObjective):
+    """A positive should be one ahead of each negative."""
+
+    def list_loss(self, scores, share):
+        return F.relu(1 - scores[:, :1] + scores[:, 1:]).sum(dim=1)
+
+
+class LogCosh(RatingObjective):
+    """About a square for small errors, about a line for large ones."""
+
+    rating_power = 1
+
+    def row_loss(self, predicted, ratings, reduction):
+        error = (predicted - ratings) / self.scale
+        losses = self.scale * (F.softplus(2 * error) - error - np.log(2))
+        return losses.mean() if reduction == "mean" else losses
+
+
+class PowerIteration(Solver):
+    """The leading singular vectors of the table of users and items, by a power iteration a sweep."""
+
+    keeps_biases = False
+    needs = "architecture='gmf', use_history=False and two columns"
+
+    @classmethod
+    def supports(cls, module, module_params, objective):
+        is_gmf = module_params.get("architecture") == "gmf" and not module_params["use_history"]
+        return is_gmf and len(module_params["n_ids"]) == 2
+
+    def sweep(self, network, data):
+        codes, targets, *weight = data.columns()
+        users, items = network.table_rows(codes).T
+        vectors = network.embedding.weight
+        weighted = targets * weight[0] if weight else targets
+        matrix = vectors.new_zeros(len(vectors), len(vectors)).index_put((users, items), weighted, accumulate=True)
+        basis, _ = torch.linalg.qr(matrix.T @ (matrix @ vectors))
+        vectors[users.unique()] = (matrix @ basis)[users.unique()]
+        vectors[items.unique()] = basis[items.unique()]
+        return (vectors[users] * vectors[items]).sum(dim=1).sub(targets).square().mean().item()
+
+
+MODELS = {
+    "loss of rankings": NCFRanker(loss=HingeLoss),
+    "loss of rankings, layers": NCFRanker("neumf", loss=HingeLoss, use_history=True),
+    "loss of ratings": NCFRegressor(loss=LogCosh),
+    "solver": NCFRanker(optimizer=PowerIteration),
+}
+
+
+@pytest.fixture(params=MODELS)
+def model(request):
+    params = {"embedding_dim": 8, "max_epochs": 4, "random_state": 0, "device": "cpu"}
+    return MODELS[request.param].set_params(**params)
+
+
+def arguments(model, X, y):
+    return (X, y) if isinstance(model, NCFRegressor) else (X,)
+
+
+@pytest.fixture
+def parts(ratings):
+    X, y = ratings
+    X = X.iloc[:, :2]
+    return (X[:1500], y[:1500]), (X[1500:], y[1500:])
+
+
+def check_lists(model, X):
+    """Recommended scores are those of `predict`."""
+    lists = recommend(model, n_items=5, exclude_seen=False)
+    pairs = lists[[lists.columns[0], lists.columns[1]]].set_axis(list(X.columns), axis=1)
+    np.testing.assert_allclose(model.predict(pairs), lists["score"], rtol=1e-5, atol=1e-6)
+
+
+def test_it_learns_recommends_and_is_scored(model, parts):
+    (X, y), (X_new, _) = parts
+    model.fit(*arguments(model, X, y))
+    check_lists(model, X)
+    losses = model.history_["train_loss"]
+    assert losses.iloc[-1] < losses.iloc[0]
+    assert 0 < RankingScorer("ndcg", k=5)(model, X_new) <= 1
+
+
+def test_it_goes_on(model, parts):
+    (X, y), (X_new, y_new) = parts
+    X_new = pd.concat([X_new, pd.DataFrame({X.columns[0]: [-7, -7], X.columns[1]: X.iloc[:2, 1].to_numpy()})])
+    y_new = [*y_new, 5, 5]
+    model.fit(*arguments(model, X, y)).partial_fit(*arguments(model, X_new, y_new))
+    check_lists(model, X)
+    assert -7 in model.encoder_.categories_[0]
+
+
+def test_it_stops_early_and_goes_on_from_checkpoints(model, parts, tmp_path):
+    (X, y), (X_val, y_val) = parts
+    validation = {"X_val": X_val} | ({"y_val": y_val} if isinstance(model, NCFRegressor) else {})
+    model.set_params(checkpoint_dir=tmp_path, early_stopping=True)
+    first = model.fit(*arguments(model, X, y), **validation)
+    again = model.__class__(**model.get_params()).fit(*arguments(model, X, y), **validation)
+    np.testing.assert_array_equal(first.predict(X), again.predict(X))
+    assert first.history_["duration"].tolist() == again.history_["duration"].tolist()  # it was loaded
+
+
+def test_it_is_pickled(model, parts):
+    (X, y), (X_new, y_new) = parts
+    model.fit(*arguments(model, X, y))
+    loaded = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    for estimator in (model, loaded):
+        estimator.partial_fit(*arguments(model, X_new, y_new))
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "name"),
+    [
+        (NCFRanker(loss=LogCosh), "loss"),
+        (NCFRegressor(loss=HingeLoss), "loss"),
+        (NCFRegressor(optimizer=dict), "optimizer"),
+        (NCFRanker("mlp", optimizer=PowerIteration), "optimizer"),
+    ],
+)
+def test_what_does_not_fit_is_refused_by_name(estimator, name, ratings):
+    X, y = ratings
+    with pytest.raises(ValueError, match=f"'{name}' parameter of {type(estimator).__name__} must"):
+        estimator.fit(X.iloc[:, :2], y)
