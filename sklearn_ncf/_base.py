@@ -14,6 +14,7 @@ from sklearn_ncf._columns import chunks_of, read_table, take_rows
 from sklearn_ncf._containers import as_local
 from sklearn_ncf._encoder import IdEncoder
 from sklearn_ncf._fitted import publish, snapshot
+from sklearn_ncf._fitted_model import FittedModel
 from sklearn_ncf._growth import carry_over, grow, n_ids_of
 from sklearn_ncf._id_parameters import IdParameters
 from sklearn_ncf._large import is_mapped, let_go, new_array
@@ -23,9 +24,8 @@ from sklearn_ncf._rows import codes_of, learn_rows, split_rows
 from sklearn_ncf._seen import Seen
 from sklearn_ncf._stamp import stamped, unstamped
 from sklearn_ncf._state import net_from, state_of
-from sklearn_ncf._units import ORDINARY, from_units, to_units
+from sklearn_ncf._units import ORDINARY, to_units
 from sklearn_ncf._unknown_ids import UnknownIds
-from sklearn_ncf.nn import ITEM, USER, GridScorer
 from sklearn_ncf.nn._lists import can_take_part
 from sklearn_ncf.nn._settings import default_settings
 from sklearn_ncf.training import (
@@ -43,7 +43,6 @@ from sklearn_ncf.training import (
     in_whole_shares,
     is_first_process,
     is_solver,
-    predict_ratings,
     resolve_device,
     train,
 )
@@ -57,6 +56,11 @@ def places_of_pairs(pairs, device):
         return {}
     partners = new_array(2 * len(pairs), np.int32, on_disk=True)
     return {"partners": torch.from_numpy(partners), "let_go": partial(let_go, partners)}
+
+
+def fitted_model_of(estimator):
+    """What a fitted estimator has learned, apart from its ids."""
+    return FittedModel(estimator.net_, estimator._seen, estimator._units, estimator._of_unknown)
 
 
 class BaseNCF(IdParameters, BaseEstimator):
@@ -280,30 +284,9 @@ class BaseNCF(IdParameters, BaseEstimator):
         for part in chunks_of(X):
             codes, *of_part = fitted._codes(part)
             unknown += of_part
-            scores.append(fitted._scores_of(codes))
+            scores.append(fitted_model_of(fitted).scores(codes))
         fitted.encoder_._check_unknown([sum(of_column, UnknownIds()) for of_column in zip(*unknown, strict=True)])
-        return from_units(np.concatenate(scores), fitted._units)
-
-    def _scores_of(self, codes):
-        scores = predict_ratings(self.net_, codes)
-        self._score_unknown(scores, *(self._seen.trained(column, codes[:, column]) for column in (USER, ITEM)))
-        return scores
-
-    @default_settings()
-    def _grid_scorer(self, items, net=None, seen=None):
-        """A function from codes of queries, in all columns but the items', to their scores with each of some items."""
-        net, seen = net or self.net_, seen or self._seen
-        module, device = net.module_.eval(), net.device
-        of_network = GridScorer(module, torch.from_numpy(items).to(device))
-        trained_items = seen.trained(ITEM, items)
-
-        @default_settings()
-        def scorer(queries):
-            scores = of_network(torch.from_numpy(queries).to(device)).float().cpu().numpy()
-            self._score_unknown(scores, seen.trained(USER, queries[:, USER])[:, None], trained_items)
-            return from_units(scores, self._units)
-
-        return scorer
+        return np.concatenate(scores)
 
     def _in_units(self, y, sample_weight, *, goes_on):
         """Targets in the units of the network, which are those of the last fit where the training `goes_on`."""
@@ -317,8 +300,9 @@ class BaseNCF(IdParameters, BaseEstimator):
         """Whether fits have seen a single rating value, from which a further one cannot continue."""
         return False
 
-    def _score_unknown(self, scores, knows_user, knows_item):
-        """Overwrite scores of pairs of which nothing is known."""
+    @property
+    def _of_unknown(self):
+        """The score of pairs of which nothing is known, in the network's units; None where the network says it."""
 
     def _optimizer(self, n_columns):
         """The parameter `optimizer`, or the class of the solver that it stands for."""

@@ -371,3 +371,8 @@ def _check_dtype(dtype, n_ids):
     largest = np.iinfo(type_).max if type_.kind == "i" else 2 ** (np.finfo(type_).nmant + 1)
     if n_ids - 1 > largest:
         raise ValueError(f"dtype={type_} cannot hold the codes of {n_ids} ids; use a larger one, such as np.int64.")
+
+
+def vocabularies_of(encoder):
+    """What a fitted encoder knows of each column's ids."""
+    return encoder._vocabularies

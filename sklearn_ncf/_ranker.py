@@ -7,6 +7,7 @@ from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_ncf._base import BaseNCF
+from sklearn_ncf._fitted_model import FittedModel
 from sklearn_ncf._ranking import METRICS, values_of_queries
 from sklearn_ncf._ratings import check_weight, with_ones
 from sklearn_ncf._warnings import warn_caller
@@ -365,7 +366,7 @@ class NCFRanker(BaseNCF):
             values, ranked = values_of_queries(
                 METRICS[self.scoring],
                 K,
-                scorer=self._grid_scorer(items, net, seen),
+                scorer=FittedModel(net, seen, self._units, self._of_unknown).grid_scorer(items),
                 n_candidates=len(items),
                 queries=queries,
                 owners=owners[known],

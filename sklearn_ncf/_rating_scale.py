@@ -24,8 +24,9 @@ class RatingScale:
         """Weighted mean of the ratings seen in `fit`, the prediction where neither user nor item are known."""
         return float(from_units(self.net_.module__output_center, self._units))
 
-    def _score_unknown(self, scores, knows_user, knows_item):
-        scores[~(knows_user | knows_item)] = self.net_.module__output_center
+    @property
+    def _of_unknown(self):
+        return self.net_.module__output_center
 
     def _id_means(self, seen):
         return seen.means()

@@ -7,8 +7,9 @@ import pandas as pd
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_ncf._base import fitted_model_of
 from sklearn_ncf._columns import MISSING, as_objects, read_table
-from sklearn_ncf._encoder import IdEncoder
+from sklearn_ncf._encoder import IdEncoder, vocabularies_of
 from sklearn_ncf._fitted import snapshot
 from sklearn_ncf._id_arguments import FittedIds, distinct_ids, distinct_rows, is_table, names_of, plain
 from sklearn_ncf._id_columns import as_series, is_missing, take_as_series
@@ -28,6 +29,7 @@ class RawIds:
             _check_step(name, step)
         # After the estimator: an encoder may learn further ids meanwhile, but must know all of the estimator's.
         self.steps = [snapshot(step) if isinstance(step, IdEncoder) else step for _, step in steps]
+        self.fitted = fitted_model_of(self.estimator)
         self.n_columns = self.estimator.n_features_in_
         first = self._reader(0)
         if first.n_features_in_ != self.n_columns:
@@ -114,12 +116,12 @@ class RawIds:
 
     def grid_scorer(self, items):
         """A function from codes of queries, in all columns but the items', to their scores with each of some items."""
-        score = self.estimator._grid_scorer(items)
+        score = self.fitted.grid_scorer(items)
         return lambda queries: self._as_predicted(score(queries))
 
     def scores_of(self, codes):
         """Scores of rows of codes, as `predict` gives them."""
-        return self._as_predicted(self.estimator._scores_of(codes))
+        return self._as_predicted(self.fitted.scores(codes))
 
     def _as_predicted(self, scores):
         """Scores of the estimator in the units that the model predicts in."""
@@ -200,7 +202,7 @@ class RawIds:
         """The types of the raw ids of a column, where they are objects."""
         first = (self.steps or [self.estimator.encoder_])[0]
         if isinstance(first, IdEncoder):
-            vocabulary = first._vocabularies[column]
+            vocabulary = vocabularies_of(first)[column]
             known = [vocabulary.ids, vocabulary.infrequent_ids]
         else:
             known = [self.all_named(column)[0]]
@@ -231,7 +233,7 @@ class RawIds:
         """Which ids without a code of their own were seen in `fit`, as far as its first step remembers."""
         if not self.steps or not isinstance(self.steps[0], IdEncoder) or not len(ids):
             return np.zeros(len(ids), dtype=bool)
-        vocabulary = self.steps[0]._vocabularies[column]
+        vocabulary = vocabularies_of(self.steps[0])[column]
         is_minus_one = np.fromiter((id_ == -1 for id_ in ids), dtype=bool, count=len(ids))
         return (vocabulary.codes(ids) != MISSING) | (vocabulary.accounts_for(ids) & ~is_minus_one)
 

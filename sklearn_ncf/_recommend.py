@@ -120,7 +120,7 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
         scores = score(block)
         if exclude_seen:
             seen_users = ids.mask_pooled(USER, block[:, USER])
-            scores[ids.estimator._seen.among(seen_users, seen_items)] = -np.inf
+            scores[ids.fitted.seen.among(seen_users, seen_items)] = -np.inf
         return scores
 
     rows, columns, ranks, scores = _lists(score_unseen, codes, len(item_codes), n_items, "users", verbose)

@@ -25,6 +25,7 @@ MAY_IMPORT = {
     "_state": {"_random", "nn", "training"},
     "_rows": {"_columns", "_large", "nn"},
     "_checkpointing": {"_numbers", "_state", "_version", "training"},
+    "_fitted_model": {"_seen", "_units", "nn", "training"},
     "_growth": {"_random", "nn", "training"},
     "_parameters": {"_numbers", "nn", "training"},
     "_base": {
@@ -33,6 +34,7 @@ MAY_IMPORT = {
         "_columns",
         "_encoder",
         "_fitted",
+        "_fitted_model",
         "_growth",
         "_id_parameters",
         "_large",
@@ -50,13 +52,13 @@ MAY_IMPORT = {
     "_id_parameters": {"nn"},
     "_unwrap": {"_base", "_fitted"},
     "_id_arguments": {"_columns"},
-    "_raw_ids": {"_columns", "_encoder", "_id_arguments", "_fitted", "_id_columns", "_unwrap", "nn"},
+    "_raw_ids": {"_base", "_columns", "_encoder", "_id_arguments", "_fitted", "_id_columns", "_unwrap", "nn"},
     "_recommend": {"_id_columns", "_numbers", "_progress", "_ranking", "_raw_ids", "_warnings", "nn"},
     "export": {"_files", "_encoder", "_raw_ids", "_regressor", "_units", "_version", "nn"},
     "inspection": {"_columns", "_id_arguments", "_raw_ids", "_unwrap", "_vocabulary", "nn"},
     "metrics": {"_columns", "_containers", "_ranking", "_ratings", "_raw_ids", "nn"},
     "model_selection": {"_columns", "_containers", "_numbers"},
-    "_ranker": {"_base", "_ranking", "_ratings", "_warnings", "nn", "training"},
+    "_ranker": {"_base", "_fitted_model", "_ranking", "_ratings", "_warnings", "nn", "training"},
     "_rating_scale": {"_ratings", "_units", "_warnings", "nn"},
     "_regressor": {"_base", "_rating_scale", "_ratings", "training"},
     "training": {"_files", "_large", "_progress", "_random", "_warnings", "nn"},
@@ -121,3 +123,39 @@ def test_optional_packages_are_imported_where_they_are_used(path):
 
 def test_every_module_was_read():
     assert {"_base", "_columns", "_encoder", "nn", "training"} <= {layer_of(path) for path in modules()}
+
+
+# Files that work on what a fit has learned: they ask FittedModel and RawIds, and no estimator's inside.
+ASKING = ("_recommend", "_rating_scale", "metrics", "export", "inspection", "model_selection", "datasets", "training")
+OF_OTHER_LIBRARIES = {"_context", "_set_params_and_buffers_to_ignore_for_model"}
+
+
+def others_underscore_names(path):
+    """Underscore attributes that a file uses but does not define, of anything but itself."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            own.add(node.attr)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__"):
+            is_itself = isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+            is_itself = is_itself or ast.unparse(node.value) == "super()"
+            if not is_itself and node.attr not in own:
+                yield f"{ast.unparse(node)} in line {node.lineno}"
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in modules() if layer_of(path) in ASKING], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_no_underscore_name_of_another_module_is_touched(path):
+    found = [
+        use for use in others_underscore_names(path) if use.split(" in ")[0].split(".")[-1] not in OF_OTHER_LIBRARIES
+    ]
+    assert not found
+
+
+def test_what_touches_an_underscore_name_is_found(tmp_path):
+    path = tmp_path / "file.py"
+    path.write_text("class A:\n    def f(self, other):\n        self._x = other._x\n        return other._y, self._y")
+    assert list(others_underscore_names(path)) == ["other._y in line 4"]

@@ -11,6 +11,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from sklearn_ncf import IdEncoder, NCFRanker, recommend
+from sklearn_ncf._fitted_model import FittedModel
 from sklearn_ncf.metrics import RankingScorer, hit_rate_at_k, ndcg_at_k, recall_at_k, reciprocal_rank_at_k
 from sklearn_ncf.model_selection import LeaveLastOut
 
@@ -142,11 +143,11 @@ def test_unknown_users_and_items_are_ranked_each_for_itself(quick, ratings):
     assert RankingScorer("recall", k=1)(model, strangers) == pytest.approx((1 + 1 + 0.5) / 3)
 
 
-def test_sampled_negatives_are_never_the_users_own(quick, ratings):
+def test_sampled_negatives_are_never_the_users_own(quick, ratings, monkeypatch):
     X, y, X_test, _ = split([part[:900] for part in ratings])
     model, asked = quick().fit(X, y), []
-    score = model._scores_of
-    model._scores_of = lambda codes: asked.append(codes) or score(codes)
+    score = FittedModel.scores
+    monkeypatch.setattr(FittedModel, "scores", lambda fitted, codes: asked.append(codes) or score(fitted, codes))
     scorer = RankingScorer("hit_rate", k=1, n_negatives=7)
     assert scorer(model, X_test) == scorer(model, X_test)
     lists = asked[0].reshape(len(X_test), 8, 2)
@@ -154,7 +155,7 @@ def test_sampled_negatives_are_never_the_users_own(quick, ratings):
     for of_positive in lists:
         assert len(set(of_positive[:, 1])) == 8
         assert not own & set(map(tuple, of_positive[1:].tolist()))
-    del model._scores_of
+    monkeypatch.undo()
     assert scorer(model, X_test) > 1 / 8
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from sklearn_ncf._encoder import IdEncoder
+from sklearn_ncf._encoder import IdEncoder, vocabularies_of
 from sklearn_ncf._files import write_whole
 from sklearn_ncf._raw_ids import RawIds
 from sklearn_ncf._regressor import NCFRegressor
@@ -97,7 +97,7 @@ def to_onnx(model, path):
     output = "ratings" if isinstance(ids.estimator, NCFRegressor) else "scores"
     _check_exportable(ids, output)
     tables = _tables_model(ids)
-    scorer = _Scorer(ids.estimator)
+    scorer = _Scorer(ids.fitted)
     _check_size(tables, scorer)
     network = _network_model(scorer, ids.n_columns, output)
     write_whole(path, _joined(tables, network, ids.estimator).SerializeToString())
@@ -106,20 +106,20 @@ def to_onnx(model, path):
 class _Scorer(nn.Module):
     """A network with what `predict` does behind it: codes of each column, of shape (n,), to scores of shape (n,)."""
 
-    def __init__(self, estimator):
+    def __init__(self, fitted):
         super().__init__()
-        network = copy.deepcopy(estimator.net_.module_).to("cpu")
+        network = copy.deepcopy(fitted.net.module_).to("cpu")
         self.network = network
         self.eval()
         if type(network) is EmbeddingNN and network.history is not None:  # one table instead of two
             with torch.no_grad():
                 network.embedding.weight.copy_(network.vectors(torch.arange(len(network.embedding.weight))))
             network.history = None
-        self.of_unknown = estimator.net_.module__output_center if isinstance(estimator, NCFRegressor) else None
-        self.offset, self.scale = estimator._units
+        self.of_unknown = fitted.of_unknown
+        self.offset, self.scale = fitted.units
         for column, name in ((USER, "knows_user"), (ITEM, "knows_item")):
-            codes = np.arange(-N_SPECIAL, len(estimator.encoder_.categories_[column]))
-            self.register_buffer(name, torch.from_numpy(estimator._seen.trained(column, codes)))
+            codes = np.arange(-N_SPECIAL, fitted.net.module__n_ids[column])
+            self.register_buffer(name, torch.from_numpy(fitted.seen.trained(column, codes)))
 
     def forward(self, *codes):
         """Score rows of codes."""
@@ -203,7 +203,7 @@ def _tables_model(ids):
 def _known_ids(encoder, names):
     """The ids of each column that have a code, as ONNX takes them, and whether the column's ids are strings."""
     known = []
-    for column, vocabulary, name in zip(encoder.categories_, encoder._vocabularies, names, strict=True):
+    for column, vocabulary, name in zip(encoder.categories_, vocabularies_of(encoder), names, strict=True):
         examples = _as_onnx(column.tolist() or vocabulary.infrequent_ids.tolist(), name)
         known.append((examples[: len(column)], isinstance(examples[0], str)))
     return known

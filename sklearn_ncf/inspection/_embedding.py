@@ -13,7 +13,7 @@ from sklearn_ncf._id_arguments import PANDAS, read_ids
 from sklearn_ncf._raw_ids import RawIds
 from sklearn_ncf.inspection._free_space import equalize_units, place_labels, place_legend
 from sklearn_ncf.inspection._ids import values_of_ids
-from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
+from sklearn_ncf.nn import ITEM, USER
 
 COLUMNS = {"user": USER, "item": ITEM}
 # The colours of matplotlib's style tableau-colorblind10, each with a shape of its own; grey is for all the rest.
@@ -208,7 +208,7 @@ class EmbeddingDisplay:
         display = cls(
             ids=ids,
             positions=positions,
-            n_rows=raw_ids.estimator._seen.counts[column][codes + N_SPECIAL],
+            n_rows=raw_ids.fitted.n_rows_of(column, codes),
             labels=None if labels is None else values_of_ids(labels, ids, "labels"),
             color=None if color is None else values_of_ids(color, ids, "color"),
             color_name=getattr(color, "name", None),

@@ -171,7 +171,7 @@ class RankingScorer(BaseEstimator):
         _, first_of_unknown, number = np.unique(listed[unknown], return_index=True, return_inverse=True)
         columns[unknown] = len(items) + number.ravel()
         candidates = np.append(items, positives[unknown][first_of_unknown])
-        seen, seen_items = ids.estimator._seen, ids.mask_pooled(ITEM, candidates)
+        seen, seen_items = ids.fitted.seen, ids.mask_pooled(ITEM, candidates)
         return values_of_queries(
             METRICS[self.metric],
             int(self.k),
@@ -186,11 +186,11 @@ class RankingScorer(BaseEstimator):
 
     def _among_sampled(self, ids, items, codes, missed):
         """A list of sampled items for each positive."""
-        estimator, rng = ids.estimator, check_random_state(self.random_state)
+        rng = check_random_state(self.random_state)
         users, owners = np.unique(codes[:, USER], return_inverse=True)
         by_user = np.argsort(owners.ravel(), kind="stable")
         rows_of_users = np.split(by_user, np.cumsum(np.bincount(owners.ravel()))[:-1])
-        of_users, seen_items = estimator._seen.items_of(ids.mask_pooled(USER, users))
+        of_users, seen_items = ids.fitted.seen.items_of(ids.mask_pooled(USER, users))
         order = np.argsort(of_users, kind="stable")
         had_by_users = np.split(seen_items[order], np.cumsum(np.bincount(of_users, minlength=len(users)))[:-1])
 
