@@ -13,6 +13,7 @@ from sklearn_ncf._encoder import IdEncoder, vocabularies_of
 from sklearn_ncf._fitted import snapshot
 from sklearn_ncf._id_arguments import FittedIds, distinct_ids, distinct_rows, is_table, names_of, plain
 from sklearn_ncf._id_columns import as_series, is_missing, take_as_series
+from sklearn_ncf._unknown_ids import shown
 from sklearn_ncf._unwrap import unwrap
 from sklearn_ncf.nn import ITEM, USER
 
@@ -56,7 +57,7 @@ class RawIds:
                 names = ", ".join(type(step).__name__ for step in self.steps)
                 raise ValueError(
                     f"The steps before the estimator, {names}, do not give the ids of column {self.names[column]!r} "
-                    f"back as they went in: for {_shown(lost)}, inverse_transform is not the inverse of transform. Use "
+                    f"back as they went in: for {shown(lost.tolist())}, inverse_transform is not the inverse of transform. Use "
                     "IdEncoder, or leave the steps out: the estimator takes raw ids."
                 )
         return ids, codes
@@ -220,11 +221,11 @@ class RawIds:
         pooled[pooled] = self._are_pooled(column, ids[~missing])
         unknown = ~missing & ~pooled
         if unknown.any():
-            yield f"{name} holds {unknown.sum()} ids that were not seen in fit, so {so_that}: {_shown(ids[unknown])}."
+            yield f"{name} holds {unknown.sum()} ids that were not seen in fit, so {so_that}: {shown(ids[unknown].tolist())}."
         if pooled.any():
             yield (
                 f"{name} holds {pooled.sum()} ids that were infrequent in fit and share one embedding, so {so_that}: "
-                f"{_shown(ids[pooled])}. Lower min_frequency and fit again to give them embeddings of their own."
+                f"{shown(ids[pooled].tolist())}. Lower min_frequency and fit again to give them embeddings of their own."
             )
         if missing.any():
             yield f"{name} holds {missing.sum()} ids that were not seen in fit: they are missing; remove them."
@@ -252,8 +253,3 @@ def _check_step(name, step):
             f"Give it one. {way_out}"
         )
     check_is_fitted(step)
-
-
-def _shown(ids):
-    """Up to five ids, for a message."""
-    return ", ".join(map(repr, ids[:5].tolist())) + (", ..." if len(ids) > 5 else "")

@@ -57,9 +57,8 @@ class UnknownIds:
     def check_none(self, name):
         """Raise `ValueError` where a row of the column called `name` holds an unknown id."""
         if self.n_unknown:
-            shown = ", ".join(map(repr, self.ids[:SHOWN])) + (", ..." if len(self.ids) > SHOWN else "")
             raise ValueError(
-                f"{name} holds unknown ids in {self.n_unknown} of {self.n_rows} rows: {shown}. Fit on them, remove "
+                f"{name} holds unknown ids in {self.n_unknown} of {self.n_rows} rows: {shown(self.ids)}. Fit on them, remove "
                 'those rows, or use handle_unknown="encode".'
             )
 
@@ -89,6 +88,11 @@ class UnknownIds:
                 f"{self.n_unknown / self.n_rows:.0%} of the rows of {name} hold ids that were not seen in fit; they "
                 "are encoded as -1."
             )
+
+
+def shown(ids):
+    """The first of some ids, for a message."""
+    return ", ".join(map(repr, ids[:SHOWN])) + (", ..." if len(ids) > SHOWN else "")
 
 
 def _listed(kinds):
