@@ -57,7 +57,7 @@ class RawIds:
                 names = ", ".join(type(step).__name__ for step in self.steps)
                 raise ValueError(
                     f"The steps before the estimator, {names}, do not give the ids of column {self.names[column]!r} "
-                    f"back as they went in: for {shown(lost.tolist())}, inverse_transform is not the inverse of transform. Use "
+                    f"back as they went in: for {shown(lost)}, inverse_transform is not the inverse of transform. Use "
                     "IdEncoder, or leave the steps out: the estimator takes raw ids."
                 )
         return ids, codes
@@ -221,11 +221,11 @@ class RawIds:
         pooled[pooled] = self._are_pooled(column, ids[~missing])
         unknown = ~missing & ~pooled
         if unknown.any():
-            yield f"{name} holds {unknown.sum()} ids that were not seen in fit, so {so_that}: {shown(ids[unknown].tolist())}."
+            yield f"{name} holds {unknown.sum()} ids that were not seen in fit, so {so_that}: {shown(ids[unknown])}."
         if pooled.any():
             yield (
                 f"{name} holds {pooled.sum()} ids that were infrequent in fit and share one embedding, so {so_that}: "
-                f"{shown(ids[pooled].tolist())}. Lower min_frequency and fit again to give them embeddings of their own."
+                f"{shown(ids[pooled])}. Lower min_frequency and fit again to give them embeddings of their own."
             )
         if missing.any():
             yield f"{name} holds {missing.sum()} ids that were not seen in fit: they are missing; remove them."

@@ -58,8 +58,8 @@ class UnknownIds:
         """Raise `ValueError` where a row of the column called `name` holds an unknown id."""
         if self.n_unknown:
             raise ValueError(
-                f"{name} holds unknown ids in {self.n_unknown} of {self.n_rows} rows: {shown(self.ids)}. Fit on them, remove "
-                'those rows, or use handle_unknown="encode".'
+                f"{name} holds unknown ids in {self.n_unknown} of {self.n_rows} rows: {shown(self.ids)}. Fit on them, "
+                'remove those rows, or use handle_unknown="encode".'
             )
 
     def check_kinds(self, name, vocabulary, *, each=False):
@@ -91,8 +91,9 @@ class UnknownIds:
 
 
 def shown(ids):
-    """The first of some ids, for a message."""
-    return ", ".join(map(repr, ids[:SHOWN])) + (", ..." if len(ids) > SHOWN else "")
+    """The first of some ids, a list or an array, for a message."""
+    first = ids[:SHOWN].tolist() if isinstance(ids, np.ndarray) else ids[:SHOWN]
+    return ", ".join(map(repr, first)) + (", ..." if len(ids) > SHOWN else "")
 
 
 def _listed(kinds):
