@@ -27,6 +27,7 @@ from sklearn_ncf._state import net_from, state_of
 from sklearn_ncf._units import ORDINARY, to_units
 from sklearn_ncf._unknown_ids import UnknownIds
 from sklearn_ncf.nn._lists import can_take_part
+from sklearn_ncf.nn._network import of_network
 from sklearn_ncf.nn._settings import default_settings
 from sklearn_ncf.training import (
     Objective,
@@ -139,10 +140,9 @@ class BaseNCF(IdParameters, BaseEstimator):
             )
             if goes_on and self._known is None:
                 carry_over(self.net_.module_, net.module_)
-            if hasattr(net.module_, "observe"):
-                places = places_of_pairs(seen.pairs, device)
-                net.module_.observe(torch.from_numpy(seen.pairs), -(-len(data) // net.batch_size), **places)
-                let_go(seen.pairs)
+            places = places_of_pairs(seen.pairs, device)
+            of_network(net.module_, "observe")(torch.from_numpy(seen.pairs), plan.n_batches, **places)
+            let_go(seen.pairs)
             try:
                 id_means = self._id_means(seen)
                 train(net, data, *held_out, id_counts=seen.counts, id_means=id_means, checkpoints=checkpoints)

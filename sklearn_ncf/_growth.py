@@ -5,6 +5,7 @@ import torch
 
 from sklearn_ncf._random import seeded_generators
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
+from sklearn_ncf.nn._network import of_network
 from sklearn_ncf.nn._settings import default_settings
 from sklearn_ncf.training import (
     Anchor,
@@ -143,10 +144,7 @@ def _train_part(estimator, encoder, rows, output, device):
 def carry_over(learnt, module):
     """Copy what a module has learnt into one that may know more ids."""
     try:
-        if hasattr(module, "copy_from"):
-            module.copy_from(learnt)
-        else:
-            module.load_state_dict(learnt.state_dict())
+        of_network(module, "copy_from")(learnt)
     except (RuntimeError, ValueError) as error:
         raise ValueError(
             f"The network cannot go on from the last fit, since its parameters have changed: {error} Fit anew with "

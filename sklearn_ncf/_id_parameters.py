@@ -1,8 +1,7 @@
 """IdParameters: what a fitted network holds of each id, as arrays."""
 
-import torch
-
 from sklearn_ncf.nn import ITEM, USER
+from sklearn_ncf.nn._network import of_network
 
 NAMES = {"embedding": "embeddings", "bias": "biases"}
 
@@ -36,12 +35,8 @@ class IdParameters:
         if net is None:
             raise AttributeError(f"This {type(self).__name__} has no {NAMES[name]} before fit.")
         module = net.module_
-        if getattr(module, name, None) is None or not hasattr(module, "column_rows"):
+        found = of_network(module, "id_parameters")(name, column)
+        if found is None:
             without = " with use_bias=False, or fitted by least squares" if name == "bias" else ""
             raise AttributeError(f"{type(module).__name__}{without} has no table of {NAMES[name]}.")
-        rows = module.column_rows(column)
-        rows = torch.arange(rows.start, rows.stop, device=net.device)
-        with torch.no_grad():
-            if name == "embedding":
-                return module.vectors(rows).cpu().numpy()
-            return module.summed_bias(rows.unsqueeze(1)).cpu().numpy()
+        return found.cpu().numpy()

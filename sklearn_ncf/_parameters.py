@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import HasMethods, Interval, InvalidParamet
 
 from sklearn_ncf._numbers import as_python
 from sklearn_ncf.nn import ARCHITECTURES, EmbeddingNN
+from sklearn_ncf.nn._network import says_its_rows
 from sklearn_ncf.training import OPTIMIZERS, SCHEDULES, SOLVERS, Solver, is_callback, optimizer_class
 
 SHARED_CONSTRAINTS = {
@@ -75,7 +76,7 @@ def check_joint_parameters(estimator):
             f"The 'weight_decay' parameter of {type(estimator).__name__} must be 'auto' with an optimizer that has "
             f"none: {estimator.optimizer!r}."
         )
-    if estimator.optimizer == "rowwise_adamw" and not hasattr(module_class(estimator), "table_rows"):
+    if estimator.optimizer == "rowwise_adamw" and not says_its_rows(module_class(estimator)):
         raise InvalidParameterError(
             f"The 'optimizer' parameter of {type(estimator).__name__} must not be 'rowwise_adamw' with a network that "
             f"does not say which rows it reads (table_rows): {estimator.architecture!r}. Use 'adamw'."

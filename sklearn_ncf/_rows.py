@@ -6,16 +6,17 @@ from sklearn.model_selection import train_test_split
 from sklearn_ncf._columns import MISSING, chunks_of, read_table
 from sklearn_ncf._large import is_large, is_mapped, let_go, mixed, parts_of
 from sklearn_ncf.nn import N_SPECIAL
+from sklearn_ncf.nn._network import tells_missing_apart
 
 
 def codes_of(encoder, columns, module):
     """Codes of columns, and an `UnknownIds` for each.
 
-    -1 stands for unknown ids, -2 for missing ones, which custom networks see as -1 too.
+    -1 stands for unknown ids, -2 for missing ones, which networks see as -1 too unless they tell them apart.
     """
     columns = list(columns)
     codes, unknown = encoder._codes_of(columns)
-    if hasattr(module, "table_rows"):
+    if tells_missing_apart(module):
         for j, column in enumerate(columns):
             codes[column.positions == MISSING, j] = -N_SPECIAL
     return codes, unknown

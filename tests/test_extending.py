@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from sklearn_ncf import NCFRanker, NCFRegressor, recommend
+from sklearn_ncf.export import to_onnx
 from sklearn_ncf.metrics import RankingScorer
 from sklearn_ncf.training import RankingObjective, RatingObjective, Solver
 
@@ -137,3 +139,79 @@ def test_what_does_not_fit_is_refused_by_name(estimator, name, ratings):
     X, y = ratings
     with pytest.raises(ValueError, match=f"'{name}' parameter of {type(estimator).__name__} must"):
         estimator.fit(X.iloc[:, :2], y)
+
+
+class MetricTower(nn.Module):
+    """Scores by the distance of two points; says which rows it reads, so that the row-wise optimizer takes it."""
+
+    def __init__(self, n_ids, embedding_dim, output_center, output_scale, **others):
+        super().__init__()
+        self.first = [1, n_ids[0] + 2]
+        self.points = nn.Embedding(sum(n_ids) + 2, embedding_dim)  # a row more for each column's unknown ids
+        self.level = nn.Embedding(3, 1)  # of another size than the tables of ids
+        self.center, self.scale = output_center, output_scale
+        nn.init.normal_(self.points.weight, std=0.1)
+
+    def table_rows(self, codes):
+        return codes + torch.tensor(self.first, device=codes.device)
+
+    def forward(self, codes):
+        user, item = self.points(self.table_rows(codes)).unbind(1)
+        level = self.level(codes[:, 0] % 3).squeeze(1)
+        return self.center + self.scale * (level - (user - item).square().sum(1))
+
+
+class PointsAlone(MetricTower):
+    """The same with one table of ids and nothing else."""
+
+    def __init__(self, n_ids, **params):
+        super().__init__(n_ids, **params)
+        del self.level
+
+    def forward(self, codes):
+        user, item = self.points(self.table_rows(codes)).unbind(1)
+        return self.center - self.scale * (user - item).square().sum(1)
+
+
+@pytest.mark.parametrize("tower", [MetricTower, PointsAlone])
+@pytest.mark.parametrize("optimizer", ["auto", "rowwise_adamw", "adamw"])
+def test_a_tower_learns_recommends_is_saved_and_goes_on(tower, optimizer, parts, tmp_path):
+    (X, y), (X_new, y_new) = parts
+    model = NCFRegressor(tower, optimizer=optimizer, max_epochs=4, random_state=0, device="cpu")
+    model.set_params(checkpoint_dir=tmp_path).fit(X, y)
+    assert model.history_["train_loss"].iloc[-1] < model.history_["train_loss"].iloc[0]
+    again = model.__class__(**model.get_params()).fit(X, y)
+    np.testing.assert_array_equal(again.predict(X), model.predict(X))
+    loaded = pickle.loads(pickle.dumps(model))
+    for estimator in (model, loaded):
+        check_lists(estimator, X)
+        estimator.partial_fit(X_new, y_new)
+    np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
+    assert 0 < RankingScorer("ndcg", k=5)(NCFRanker(tower, loss="bpr", max_epochs=2, random_state=0).fit(X), X_new) <= 1
+
+
+def test_a_tower_is_exported(parts, tmp_path):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    (X, y), _ = parts
+    model = NCFRegressor(MetricTower, max_epochs=2, random_state=0, device="cpu").fit(X, y)
+    to_onnx(model, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    (scores,) = session.run(None, {name: X[name].to_numpy() for name in X})
+    np.testing.assert_allclose(scores, model.predict(X), rtol=1e-5)
+
+
+@pytest.mark.parametrize("tower", [MetricTower, PointsAlone])
+def test_saying_which_rows_it_reads_does_not_change_how_missing_ids_arrive(tower, parts):
+    (X, y), _ = parts
+    seen = []
+
+    class Watched(tower):
+        def forward(self, codes):
+            seen.append(int(codes.min()))
+            return super().forward(codes)
+
+    X = X.astype({X.columns[0]: float})
+    X.iloc[:20, 0] = np.nan
+    model = NCFRegressor(Watched, max_epochs=1, random_state=0, device="cpu").fit(X, y)
+    model.predict(X)
+    assert min(seen) == -1

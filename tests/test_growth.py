@@ -13,6 +13,7 @@ from skorch.callbacks import Callback
 from sklearn_ncf import IdEncoder, NCFRegressor
 from sklearn_ncf.nn import EmbeddingNN
 from sklearn_ncf.training import Anchor
+from sklearn_ncf.training._objectives import SquaredError
 
 SETTINGS = {"max_epochs": 20, "embedding_dropout": 0.1}
 
@@ -201,7 +202,7 @@ def test_the_anchor_holds_an_id_by_its_earlier_ratings():
     net = EmbeddingNN([2, 2], architecture="gmf", embedding_dim=3)
     n_before = [torch.tensor([0.0, 50.0]), torch.tensor([10.0, 0.0])]
     n_now = [torch.tensor([1.0, 2.0]), torch.tensor([2.0, 1.0])]
-    anchor = Anchor(net, n_before, n_now)
+    anchor = Anchor(net, n_before, n_now, objective=SquaredError)
     codes = torch.tensor([[0, 0], [1, 0], [1, 1]])
     assert anchor(codes).item() == 0
     with torch.no_grad():

@@ -120,9 +120,12 @@ def test_skorch_is_imported_in_training_alone(path):
     assert "skorch" not in packages or layer_of(path) == "training"
 
 
+OF_PYTHON = {"collections", "contextlib", "functools", "itertools", "math", "threading"}
+
+
 def test_networks_know_torch_and_numpy_alone():
     packages = {name.partition(".")[0] for path in (ROOT / "nn").glob("*.py") for name in imported(path)}
-    assert packages <= {"torch", "numpy", "collections", "contextlib", "itertools", "math", "sklearn_ncf", "threading"}
+    assert packages <= {"torch", "numpy", "sklearn_ncf", *OF_PYTHON}
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
@@ -169,3 +172,32 @@ def test_what_touches_an_underscore_name_is_found(tmp_path):
     path = tmp_path / "file.py"
     path.write_text("class A:\n    def f(self, other):\n        self._x = other._x\n        return other._y, self._y")
     assert list(others_underscore_names(path)) == ["other._y in line 4"]
+
+
+NETWORKS = {"EmbeddingNN", "History", "Network", "nn.Module", "torch.nn.Module"}
+NAMES_OF_NETWORKS = ("module", "module_", "network", "architecture", "learnt")
+
+
+def asks_what_a_network_is(path):
+    """Calls of a file that tell networks apart by their class or by the names of their methods."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or len(node.args) < 2:
+            continue
+        first, second = map(ast.unparse, node.args[:2])
+        of_network = first.split("(")[0].split(".")[-1] in (*NAMES_OF_NETWORKS, "module_class")
+        asks = node.func.id == "hasattr" or (node.func.id == "getattr" and len(node.args) == 3)
+        if (of_network and asks) or (node.func.id == "isinstance" and NETWORKS & set(second.strip("()").split(", "))):
+            yield ast.unparse(node)
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in modules() if layer_of(path) != "nn"], ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_networks_are_told_apart_in_nn_alone(path):
+    assert not list(asks_what_a_network_is(path))
+
+
+def test_what_tells_networks_apart_is_found(tmp_path):
+    path = tmp_path / "file.py"
+    path.write_text("hasattr(net.module_, 'observe'); isinstance(x, EmbeddingNN); isinstance(x, str); hasattr(X, 'y')")
+    assert list(asks_what_a_network_is(path)) == ["hasattr(net.module_, 'observe')", "isinstance(x, EmbeddingNN)"]

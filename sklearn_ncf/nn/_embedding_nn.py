@@ -9,6 +9,7 @@ from sklearn_ncf.nn._cold_start import N_SPECIAL, fill_untrained
 from sklearn_ncf.nn._dropout import FastDropout
 from sklearn_ncf.nn._history import History
 from sklearn_ncf.nn._layers import new_embedding, new_mlp
+from sklearn_ncf.nn._network import Network
 
 USER, ITEM = 0, 1  # columns
 ARCHITECTURES = ("mlp", "gmf", "neumf")
@@ -16,7 +17,7 @@ READING = ("__call__", "forward", "vectors", "summed_bias", "table_rows")  # met
 INIT_STD = 0.05  # of embeddings; N(0, 1), torch's own, starts with scores that dwarf the ratings
 
 
-class EmbeddingNN(nn.Module):
+class EmbeddingNN(Network):
     r"""Score rows of integer codes with GMF, MLP or NeuMF.
 
     Every id of every column has an embedding vector and, with `use_bias`, a bias. With :math:`p` and :math:`q` the
@@ -99,6 +100,8 @@ class EmbeddingNN(nn.Module):
     >>> bool(net(codes).min() >= 1 and net(codes).max() <= 5)
     True
     """
+
+    tells_missing_apart = True
 
     def __init__(
         self,
@@ -255,6 +258,10 @@ class EmbeddingNN(nn.Module):
     def table_rows(self, codes: Tensor) -> Tensor:
         """The rows of `embedding` and `bias` that codes stand for, in the shape of the codes."""
         return codes + self.first_rows
+
+    def n_table_rows(self, n_ids: Sequence[int]) -> int:
+        """Rows of the table of embeddings."""
+        return self.embedding.num_embeddings
 
     def column_rows(self, column: int) -> slice:
         """The rows of a column's known ids in `embedding` and `bias`; the two before are for missing and unknown."""

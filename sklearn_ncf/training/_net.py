@@ -11,9 +11,10 @@ from skorch.helper import predefined_split
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from sklearn_ncf.nn import ITEM, EmbeddingNN, History, score_lists
+from sklearn_ncf.nn import ITEM, EmbeddingNN, score_lists
 from sklearn_ncf.nn._embedding_nn import READING, keeps
 from sklearn_ncf.nn._generators import global_generators_lent, replacing_global_generators
+from sklearn_ncf.nn._network import of_network
 from sklearn_ncf.nn._settings import default_settings
 from sklearn_ncf.training._batches import Batch, BatchIterator, Ratings
 from sklearn_ncf.training._callbacks import BEST_EPOCH, explain_missing_column
@@ -183,10 +184,7 @@ class NCFNet(NeuralNet):
         return predicted, self.criterion_(predicted, ratings, batch.sample_weight)
 
     def _tell_history(self, event: str) -> None:
-        """Call the method of that name of the network's `History`, if it has one."""
-        history = getattr(self.module_, "history", None)
-        if isinstance(history, History):
-            getattr(history, event)()
+        of_network(self.module_, "tell_history")(event)
 
     def draws(self) -> AbstractContextManager:
         """A block in which custom networks and optimizers draw from the fit's generators; ours do so anyway."""
@@ -207,21 +205,15 @@ class NCFNet(NeuralNet):
     def initialize_optimizer(self, *args, **kwargs):
         """As skorch's, but a row-wise optimizer gets row-wise gradients."""
         if self.optimizer is RowwiseAdamW:
-            tables = mark_tables(self.module_, n_rows=self._n_table_rows())
+            n_rows = of_network(self.module_, "n_table_rows")(self.module__n_ids)
+            tables = mark_tables(self.module_, n_rows=n_rows)
             if not tables:
                 raise ValueError(
                     f"optimizer='rowwise_adamw' needs a table of embeddings (nn.Embedding) whose rows are those that "
-                    f"table_rows numbers, {self._n_table_rows()}, and {type(self.module_).__name__} has none. Use "
+                    f"table_rows numbers, {n_rows}, and {type(self.module_).__name__} has none. Use "
                     "optimizer='adamw'."
                 )
         return super().initialize_optimizer(*args, **kwargs)
-
-    def _n_table_rows(self) -> int:
-        """How many rows a table has that the network's `table_rows` numbers."""
-        if isinstance(self.module_, EmbeddingNN):
-            return self.module_.embedding.num_embeddings
-        last = torch.tensor([[n - 1 for n in self.module__n_ids]], device=self.device)
-        return int(self.module_.table_rows(last).max()) + 1
 
     def refuse(self, what: str):
         """Raise the error of a training that has gone astray."""
@@ -235,8 +227,8 @@ class NCFNet(NeuralNet):
         if isinstance(self.optimizer_, RowwiseAdamW):
             self.optimizer_.flush()
         self._tell_history("end_epoch")
-        if self.id_counts_ is not None and hasattr(self.module_, "fill_untrained"):
-            self.module_.fill_untrained(self.id_counts_, self.id_means_)
+        if self.id_counts_ is not None:
+            of_network(self.module_, "fill_untrained")(self.id_counts_, self.id_means_)
 
 
 def _watches_batches(callback: Callback) -> bool:

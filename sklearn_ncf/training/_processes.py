@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from sklearn_ncf._random import drawn_seed
-from sklearn_ncf.nn import History
+from sklearn_ncf.nn._network import history_of, says_its_rows
 from sklearn_ncf.training._rowwise import RowwiseAdamW, mark_tables
 
 # A forward pass exchanges no buffers; the parameter has another name since torch 2.13.
@@ -91,14 +91,14 @@ class SharedTraining:
             distributed.broadcast(tensor.data, src=0)
         self.module = module
         self.rowwise = net.optimizer_ if isinstance(net.optimizer_, RowwiseAdamW) else None
-        history = getattr(module, "history", None)
+        history = history_of(module)
         self.tables: list[nn.Parameter] = []
-        if hasattr(module, "table_rows"):  # as for row-wise steps: only where it is known which rows are read
+        if says_its_rows(type(module)):  # as for row-wise steps: only where it is known which rows are read
             if self.rowwise is None:
                 mark_tables(module)
             self.tables = [parameter for parameter in module.parameters() if getattr(parameter, "is_table", False)]
         by_rows = {id(table) for table in self.tables}
-        if isinstance(history, History):
+        if history is not None:
             history.average = average_rows
             by_rows.add(id(history.weight))
         names = [name for name, parameter in module.named_parameters(prefix="module") if id(parameter) in by_rows]
