@@ -22,8 +22,9 @@ from torch import distributed
 
 from benchmarks.ratings import load
 from sklearn_ncf import NCFRegressor
+from sklearn_ncf._interactions import Interactions
 from sklearn_ncf.nn import EmbeddingNN
-from sklearn_ncf.training import RATING_OBJECTIVES, Plan, Ratings, build_net, train
+from sklearn_ncf.training import OPTIMIZERS, RATING_OBJECTIVES, InteractionDataset, Plan, build_net, train
 
 BATCH = 4096
 N_STEPS = 50
@@ -79,13 +80,13 @@ def traffic(n_rows):
     watch = Loopback()
     plan = Plan(
         objective=RATING_OBJECTIVES["squared_error"],
-        optimizer="rowwise_adamw",
+        optimizer=OPTIMIZERS["rowwise_adamw"],
         n_ratings=len(codes),
         batch_size=BATCH,
     )
     net = build_net(EmbeddingNN, params, plan, [watch])
     net.module_.observe(torch.from_numpy(np.unique(codes, axis=0)), N_STEPS)
-    train(net, Ratings(codes, rng.integers(1, 6, size=len(codes)).astype(float)))
+    train(net, InteractionDataset(Interactions(codes, rng.integers(1, 6, size=len(codes)).astype(float))))
     return {"bytes": watch.bytes_ / N_STEPS}
 
 

@@ -147,7 +147,7 @@ def sampling():
         model = NCFRanker(max_epochs=2, random_state=0, device="cpu", **params).fit(X)
         epoch = model.history_["duration"].min()
         codes = torch.from_numpy(model.encoder_.transform(X))
-        sampler = model._sampler(model._seen, "cpu")
+        sampler = model._settings.sampler(model._seen, "cpu")
 
         def draw(codes=codes, sampler=sampler, size=model.net_.batch_size):
             for batch in codes[torch.randperm(len(codes))].split(size):

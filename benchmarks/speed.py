@@ -18,7 +18,7 @@ from benchmarks.ratings import load, surprise_trainset
 from benchmarks.timing import in_turn, seconds
 from sklearn_ncf import NCFRegressor
 from sklearn_ncf.nn import EmbeddingNN, GridScorer
-from sklearn_ncf.training import RATING_OBJECTIVES, Plan, build_net, predict_ratings
+from sklearn_ncf.training import OPTIMIZERS, RATING_OBJECTIVES, Plan, build_net, predict_ratings
 from sklearn_ncf.training._batches import Batch
 
 LECTURE = {
@@ -175,7 +175,7 @@ def print_steps(rounds):
         module = {"n_ids": [n_rows // 2] * 2, "architecture": "gmf", "embedding_dim": 32, "embedding_dropout": 0.5}
         runs = {}
         for optimizer in ("adamw", "rowwise_adamw"):
-            net = build_net(EmbeddingNN, module, Plan(objective=SQUARED_ERROR, optimizer=optimizer))
+            net = build_net(EmbeddingNN, module, Plan(objective=SQUARED_ERROR, optimizer=OPTIMIZERS[optimizer]))
             codes = torch.randint(0, n_rows // 2, (STEPS, STEP_BATCH, 2))
             batches = [Batch(code, torch.rand(STEP_BATCH)) for code in codes]
             runs[optimizer] = lambda net=net, batches=batches: seconds(run_steps, net, batches) / len(batches)

@@ -1,67 +1,54 @@
 """BaseNCF: what the estimators share, from a table of raw ids to a trained net and back to predictions."""
 
-from functools import partial
-
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ncf._checkpointing import checkpoints_of
 from sklearn_ncf._columns import chunks_of, read_table, take_rows
 from sklearn_ncf._containers import as_local
-from sklearn_ncf._encoder import IdEncoder
+from sklearn_ncf._encoder import IdEncoder, check_unknown, n_rows_seen
 from sklearn_ncf._fitted import publish, snapshot
 from sklearn_ncf._fitted_model import FittedModel
-from sklearn_ncf._growth import carry_over, grow, n_ids_of
+from sklearn_ncf._growth import copy_weights, grow
 from sklearn_ncf._id_parameters import IdParameters
-from sklearn_ncf._large import is_mapped, let_go, new_array
-from sklearn_ncf._parameters import SHARED_CONSTRAINTS, check_joint_parameters, module_class, python_parameters
+from sklearn_ncf._interactions import Interactions
+from sklearn_ncf._parameters import SHARED_CONSTRAINTS
 from sklearn_ncf._random import seeded_generators
-from sklearn_ncf._rows import codes_of, learn_rows, split_rows
+from sklearn_ncf._rows import TrainingData, codes_of, learn_rows
 from sklearn_ncf._seen import Seen
+from sklearn_ncf._settings import Settings
 from sklearn_ncf._stamp import stamped, unstamped
 from sklearn_ncf._state import net_from, state_of
+from sklearn_ncf._storage import storage_of
 from sklearn_ncf._units import ORDINARY, to_units
 from sklearn_ncf._unknown_ids import UnknownIds
-from sklearn_ncf.nn._lists import can_take_part
-from sklearn_ncf.nn._network import of_network
-from sklearn_ncf.nn._settings import default_settings
+from sklearn_ncf.nn import can_take_part, default_settings, of_network
 from sklearn_ncf.training import (
+    InteractionDataset,
     Objective,
-    Plan,
-    Ratings,
-    auto_batch_size,
     best_epoch_of,
-    build_callbacks,
-    build_net,
-    check_memory,
-    chosen_optimizer,
     copy_callbacks,
     history_of,
-    in_whole_shares,
-    is_first_process,
-    is_solver,
     resolve_device,
     train,
 )
 
-PARTIAL_FIT_RATE = 0.1  # of learning_rate, for a network of one's own: the end of a one-cycle schedule, not its peak
-
-
-def places_of_pairs(pairs, device):
-    """Where histories are to keep pairs, as keywords of a network's `observe`: on disk where these lie there."""
-    if device != "cpu" or not is_mapped(pairs):
-        return {}
-    partners = new_array(2 * len(pairs), np.int32, on_disk=True)
-    return {"partners": torch.from_numpy(partners), "let_go": partial(let_go, partners)}
+PARTIAL_FIT_RATE = 0.1  # of learning_rate, for a custom network: the end of a one-cycle schedule, not its peak
 
 
 def fitted_model_of(estimator):
     """What a fitted estimator has learned, apart from its ids."""
     return FittedModel(estimator.net_, estimator._seen, estimator._units, estimator._of_unknown)
+
+
+def encode_table(estimator, X):
+    """Codes of a table in the columns of `fit`, and an `UnknownIds` for each column."""
+    header, columns = read_table(X, estimator=estimator)
+    validate_data(estimator, header, reset=False, skip_check_array=True)
+    return codes_of(estimator.encoder_, columns, estimator.net_.module)
 
 
 class BaseNCF(IdParameters, BaseEstimator):
@@ -72,183 +59,177 @@ class BaseNCF(IdParameters, BaseEstimator):
     """
 
     _parameter_constraints = SHARED_CONSTRAINTS
-    _objectives = {}  # by their names in the parameter `loss`
     _kind_of_objective = Objective
     _units = ORDINARY  # of the network
     _known = None  # in a fit that follows fits of a single rating value: that value, in the network's units
 
-    @property
-    def _objective(self):
-        """The class of what training minimises."""
-        return self._objectives.get(self.loss, self.loss)
+    def __init__(
+        self,
+        architecture,
+        *,
+        embedding_dim,
+        hidden_layer_sizes,
+        dropout,
+        embedding_dropout,
+        use_bias,
+        use_history,
+        loss,
+        optimizer,
+        learning_rate,
+        learning_rate_schedule,
+        weight_decay,
+        batch_size,
+        max_epochs,
+        early_stopping,
+        validation_fraction,
+        patience,
+        warm_start,
+        checkpoint_dir,
+        keep_checkpoints,
+        callbacks,
+        device,
+        random_state,
+        verbose,
+    ):
+        self.architecture = architecture
+        self.embedding_dim = embedding_dim
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.dropout = dropout
+        self.embedding_dropout = embedding_dropout
+        self.use_bias = use_bias
+        self.use_history = use_history
+        self.loss = loss
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.learning_rate_schedule = learning_rate_schedule
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.max_epochs = max_epochs
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.patience = patience
+        self.warm_start = warm_start
+        self.checkpoint_dir = checkpoint_dir
+        self.keep_checkpoints = keep_checkpoints
+        self.callbacks = callbacks
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
 
     @property
-    def _params(self):
-        """The parameters with Python's own numbers, which training is given."""
-        return python_parameters(self)
-
-    def _fit(self, X, y, sample_weight, validation, *, into, goes_on, holds_out, max_epochs, schedule, learning_rate):
-        """Train on checked targets and weights; `validation`, a pair of table and targets, chooses the epoch.
-
-        This is a snapshot of the estimator `into`, which gets what is learned. `goes_on` starts from the last fit,
-        `holds_out` takes the validation set from the rows where none is given.
-        """
-        encoder, part, output, device = self._encoded(X, y, sample_weight, goes_on=goes_on)
-        parts = [part]
-        if validation is not None:
-            header, columns = read_table(validation[0], estimator=self)
-            validate_data(encoder, header, reset=False, skip_check_array=True)
-            validation_codes, unknown = codes_of(encoder, columns, module_class(self))
-            encoder._check_unknown(unknown)
-            parts.append((validation_codes, to_units(validation[1], self._units), None))
-
-        with (
-            default_settings(),
-            checkpoints_of(self, encoder, parts, device, goes_on=goes_on) as checkpoints,
-            seeded_generators(self.random_state, device, seed=checkpoints.seed) as checkpoints.seed,
-        ):
-            if holds_out and validation is None:
-                parts = split_rows(part, self._params.validation_fraction, checkpoints.seed)
-            optimizer = self._optimizer(encoder.n_features_in_)
-            before = self._seen if goes_on else Seen()
-            seen = before.with_rows(*parts[0], n_ids_of(encoder), weighs_pairs=is_solver(optimizer))
-            if holds_out and validation is None:
-                seen = seen.with_held_out(parts[1][0])
-            held_out_pairs = parts[1][0][:, :2] if len(parts) > 1 else None
-            data = Ratings(*parts[0], device=device, sampler=self._sampler(seen, device))
-            held_out = [
-                Ratings(*part, device=device, sampler=self._sampler(seen, device, held_out_pairs)) for part in parts[1:]
-            ]
-            plan = self._plan(
-                output,
-                optimizer=optimizer,
-                batch_size=self._batch_size(len(data)),
-                n_rows=len(data),
-                n_ratings=encoder._n_rows_seen,
-                max_epochs=max_epochs,
-                schedule=schedule,
-                learning_rate=learning_rate,
-                device=device,
-            )
-            net = self._net(
-                n_ids_of(encoder),
-                output,
-                plan,
-                has_validation=bool(held_out),
-                validation_score=self._validation_score(seen, parts[1][0]) if held_out else None,
-                checkpoints=checkpoints,
-            )
-            if goes_on and self._known is None:
-                carry_over(self.net_.module_, net.module_)
-            places = places_of_pairs(seen.pairs, device)
-            of_network(net.module_, "observe")(torch.from_numpy(seen.pairs), plan.n_batches, **places)
-            let_go(seen.pairs)
-            try:
-                id_means = self._id_means(seen)
-                train(net, data, *held_out, id_counts=seen.counts, id_means=id_means, checkpoints=checkpoints)
-                checkpoints.finish(net)
-            except KeyboardInterrupt:
-                if net.finalized_ and net.history:  # else there is nothing to keep, and the last fit stays
-                    self._keep(encoder, net, seen, into=into)
-                raise
-        return self._keep(encoder, net, seen, into=into)
+    def _settings(self):
+        """The parameters, and what follows from them."""
+        params, constraints = self.get_params(deep=False), self._parameter_constraints
+        return Settings(type(self).__name__, self._kind_of_objective, params, constraints)
 
     def _first_fit(self, X, y, sample_weight, validation):
         """Train as the parameters say, from scratch or, with `warm_start`, from the last fit."""
-        start, params = snapshot(self), self._params
-        return start._fit(
-            X,
-            y,
-            sample_weight,
-            validation,
-            into=self,
-            goes_on=params.warm_start and hasattr(start, "net_") and not start._knows_one_rating(),
-            holds_out=params.early_stopping,
-            max_epochs=params.max_epochs,
-            schedule=params.learning_rate_schedule,
-            learning_rate=params.learning_rate,
-        )
+        start, settings = snapshot(self), self._settings
+        resumes = settings.warm_start and hasattr(start, "net_") and not start._knows_one_rating()
+        return start._fit(X, y, sample_weight, validation, settings, into=self, resumes=resumes)
 
     def _partial_fit(self, X, y, sample_weight):
         """Go on from the last fit with further rows, of checked targets and weights."""
-        start, params = snapshot(self), self._params
-        starts_again = start._knows_one_rating()
-        if can_take_part(start.net_.module_) and not starts_again:
-            return grow(start, X, y, sample_weight, into=self)
-        return start._fit(
-            X,
-            y,
-            sample_weight,
-            None,
-            into=self,
-            goes_on=True,
-            holds_out=False,
-            max_epochs=params.max_epochs if starts_again else 1,
-            schedule=params.learning_rate_schedule if starts_again else "constant",
-            learning_rate=params.learning_rate * (1 if starts_again else PARTIAL_FIT_RATE),
-        )
+        start, settings = snapshot(self), self._settings.changed(early_stopping=False)
+        if not start._knows_one_rating():
+            if can_take_part(start.net_.module_):
+                return start._grow(X, y, sample_weight, settings, into=self)
+            settings = settings.changed(
+                max_epochs=1, learning_rate_schedule="constant", learning_rate=settings.learning_rate * PARTIAL_FIT_RATE
+            )
+        return start._fit(X, y, sample_weight, None, settings, into=self, resumes=True)
 
-    def _with_candidates(self, ids, seen):
-        """The ids of each column that a training on rows with some ids needs."""
-        return ids
+    def _fit(self, X, y, sample_weight, validation, settings, *, into, resumes):
+        """Train on checked targets and weights; `validation`, a pair of table and targets, chooses the epoch.
 
-    def _encoded(self, X, y, sample_weight, *, goes_on):
-        """What a training starts from: an encoder that knows all ids, the rows encoded, output and device."""
-        check_joint_parameters(self)
-        device = resolve_device(self.device)
+        This is a snapshot of the estimator `into`, which gets what is learned. `resumes` starts from the last fit.
+        """
+        data = self._prepare_training_data(X, y, sample_weight, settings, resumes=resumes)
+        encoder, device, n_ids = data.encoder, data.device, data.n_ids
+        parts = [data.interactions]
+        if validation is not None:
+            parts.append(self._prepare_validation_data(*validation, encoder, settings))
+        holds_out = settings.early_stopping and validation is None
+        start = self.net_ if resumes else None
+        with (
+            default_settings(),
+            checkpoints_of(settings, encoder, parts, device, start=start) as checkpoints,
+            seeded_generators(self.random_state, device, seed=checkpoints.seed) as checkpoints.seed,
+        ):
+            if holds_out:
+                parts = data.interactions.split(settings.validation_fraction, checkpoints.seed)
+            rows, *held_out = parts
+            plan = settings.plan(data, n_ids, len(rows), n_ratings=n_rows_seen(encoder))
+            before = self._seen if resumes else Seen()
+            seen = before.with_rows(rows, n_ids, weighs_pairs=plan.solves)
+            if holds_out:
+                seen = seen.with_held_out(held_out[0].codes)
+            self._check_seen(seen)
+            sampler = None if plan.solves else settings.sampler(seen, device)
+            datasets = [InteractionDataset(rows, device=device, sampler=sampler)]
+            datasets += [
+                InteractionDataset(part, device=device, sampler=settings.sampler(seen, device, part))
+                for part in held_out
+            ]
+            net = settings.net(
+                n_ids,
+                data.output,
+                plan,
+                has_validation=bool(held_out),
+                validation_score=self._validation_score(seen, held_out[0].codes) if held_out else None,
+                checkpoints=checkpoints,
+            )
+            if resumes and self._known is None:
+                copy_weights(self.net_.module_, net.module_)
+            _tell_interactions(net.module_, seen.pairs, plan)
+            try:
+                id_means = settings.id_means(seen)
+                train(net, *datasets, id_counts=seen.counts, id_means=id_means, checkpoints=checkpoints)
+                checkpoints.finish(net)
+            except KeyboardInterrupt:
+                if net.finalized_ and net.history:  # else there is nothing to keep, and the last fit stays
+                    self._set_fitted_state(encoder, net, seen, into=into)
+                raise
+        return self._set_fitted_state(encoder, net, seen, into=into)
+
+    def _grow(self, X, y, sample_weight, settings, *, into):
+        """Learn what further rows say of their own ids."""
+        data = self._prepare_training_data(X, y, sample_weight, settings, resumes=True)
+
+        def keep(net, seen, trained):
+            self._set_fitted_state(data.encoder, net, seen, trained, into=into)
+
+        grow(data, fitted_model_of(self), settings, keep)
+        return into
+
+    def _prepare_training_data(self, X, y, sample_weight, settings, *, resumes):
+        """What a training starts from, after all checks."""
+        settings.check()
+        device = resolve_device(settings.device)
         if sample_weight is not None and not sample_weight.all():
-            weighted = np.flatnonzero(sample_weight)  # no weight is no row: its ids are not learnt either
+            weighted = np.flatnonzero(sample_weight)  # no weight is no row: its ids are not learned either
             X, y, sample_weight = take_rows(X, weighted), y[weighted], sample_weight[weighted]
         if sample_weight is not None and (sample_weight == sample_weight[0]).all():
             sample_weight = None
-        header, _ = read_table(X, estimator=self, min_columns=1 if goes_on else 2)
-        if goes_on:
-            validate_data(self, header, reset=False, skip_check_array=True)
+        header, _ = read_table(X, estimator=self, min_columns=1 if resumes else 2)
         encoder = IdEncoder()
-        if goes_on:
+        if resumes:
+            validate_data(self, header, reset=False, skip_check_array=True)
             vars(encoder).update(vars(self.encoder_))  # it changes no array that the two share
-        y = self._in_units(y, sample_weight, goes_on=goes_on)
-        output = self._output_params(y, sample_weight, goes_on=goes_on)
-        part = learn_rows(encoder, X, y, sample_weight, module=module_class(self), goes_on=goes_on)
-        return encoder, part, output, device
+        y = self._in_units(y, sample_weight, resumes=resumes)
+        output = self._output_params(y, sample_weight, resumes=resumes)
+        rows = learn_rows(encoder, X, y, sample_weight, module=settings.network, resumes=resumes)
+        return TrainingData(encoder, rows, output, device)
 
-    def _plan(self, output, **choices):
-        """How to train: as the parameters say, but for some choices of this training."""
-        params = self._params
-        choices = {"learning_rate": params.learning_rate, "weight_decay": params.weight_decay, **choices}
-        choices["batch_size"] = in_whole_shares(choices["batch_size"])
-        return Plan(
-            objective=self._objective,
-            scale=output["output_scale"],
-            patience=params.patience if params.early_stopping else None,
-            verbose=params.verbose if is_first_process() else 0,
-            **choices,
-        )
+    def _prepare_validation_data(self, X, y, encoder, settings):
+        """The interactions of a validation set."""
+        header, columns = read_table(X, estimator=self)
+        validate_data(encoder, header, reset=False, skip_check_array=True)
+        codes, unknown = codes_of(encoder, columns, settings.network)
+        check_unknown(encoder, unknown)
+        return Interactions(codes, to_units(y, self._units))
 
-    def _net(self, n_ids, output, plan, *, has_validation=False, validation_score=None, checkpoints=None):
-        """A net to train as planned, with all that the parameters ask for."""
-        params = self._params
-        if isinstance(params.architecture, str):
-            width = params.embedding_dim * (2 if params.architecture == "neumf" else 1)
-            has_layers = params.architecture != "gmf"
-            check_memory(
-                sum(n_ids),
-                width,
-                layer_sizes=[len(n_ids) * params.embedding_dim, *params.hidden_layer_sizes] if has_layers else (),
-                has_moments=not plan.solves,
-                use_history=params.use_history,
-                device=plan.device,
-            )
-        callbacks = build_callbacks(
-            plan,
-            user_callbacks=self.callbacks,
-            has_validation=has_validation,
-            validation_score=validation_score,
-            checkpoints=checkpoints,
-        )
-        return build_net(*self._module_and_params(n_ids, output), plan, callbacks)
-
-    def _keep(self, encoder, net, seen, trained=None, *, into):
+    def _set_fitted_state(self, encoder, net, seen, trained=None, *, into):
         """Set what was learned in the estimator `into`, in one step: what fails or is interrupted leaves it as it was.
 
         `trained` is the net that went through the training, where it is another one.
@@ -270,26 +251,20 @@ class BaseNCF(IdParameters, BaseEstimator):
         publish(into, learned)
         return into
 
-    def _codes(self, X):
-        """Codes of a table in the columns of `fit`, and an `UnknownIds` for each column."""
-        header, columns = read_table(X, estimator=self)
-        validate_data(self, header, reset=False, skip_check_array=True)
-        return codes_of(self.encoder_, columns, self.net_.module)
-
     def _scores(self, X):
         """The scores of a table's rows."""
         check_is_fitted(self)
         fitted = snapshot(self)
         X, scores, unknown = as_local(X, "X"), [], []
         for part in chunks_of(X):
-            codes, *of_part = fitted._codes(part)
+            codes, *of_part = encode_table(fitted, part)
             unknown += of_part
             scores.append(fitted_model_of(fitted).scores(codes))
-        fitted.encoder_._check_unknown([sum(of_column, UnknownIds()) for of_column in zip(*unknown, strict=True)])
+        check_unknown(fitted.encoder_, [sum(of_column, UnknownIds()) for of_column in zip(*unknown, strict=True)])
         return np.concatenate(scores)
 
-    def _in_units(self, y, sample_weight, *, goes_on):
-        """Targets in the units of the network, which are those of the last fit where the training `goes_on`."""
+    def _in_units(self, y, sample_weight, *, resumes):
+        """Targets in the units of the network, which are those of the last fit where the fit `resumes`."""
         return y
 
     def _in_rating_units(self, history):
@@ -304,48 +279,11 @@ class BaseNCF(IdParameters, BaseEstimator):
     def _of_unknown(self):
         """The score of pairs of which nothing is known, in the network's units; None where the network says it."""
 
-    def _optimizer(self, n_columns):
-        """The parameter `optimizer`, or the class of the solver that it stands for."""
-        module, params = self._of_network([0] * n_columns)
-        try:
-            return chosen_optimizer(self.optimizer, module, params, self._objective)
-        except ValueError as error:
-            raise InvalidParameterError(f"The 'optimizer' parameter of {type(self).__name__} {error}") from error
-
-    def _sampler(self, seen, device, further_pairs=None):
-        """What draws negatives that are neither among the pairs seen nor the further ones; None for ratings."""
+    def _check_seen(self, seen):
+        """Raise `ValueError` where nothing can be learned from what was seen."""
 
     def _validation_score(self, seen, codes):
         """A function of a net that scores it on held-out codes, higher is better; None where the loss decides."""
-
-    def _id_means(self, seen):
-        """Mean rating of each id, where an unknown one is to be fitted to these."""
-
-    def _batch_size(self, n_rows):
-        return auto_batch_size(n_rows) if self.batch_size == "auto" else self._params.batch_size
-
-    def _module_and_params(self, n_ids, output):
-        """Class and parameters of the network that is to be made."""
-        module, params = self._of_network(n_ids)
-        optimizer = self._optimizer(len(n_ids))
-        if is_solver(optimizer) and not optimizer.keeps_biases:
-            params["use_bias"] = False
-        return module, params | output
-
-    def _of_network(self, n_ids):
-        """Class and parameters of the network that the parameters describe."""
-        params = self._params
-        of_module = {
-            "n_ids": n_ids,
-            "embedding_dim": params.embedding_dim,
-            "hidden_layer_sizes": tuple(int(size) for size in params.hidden_layer_sizes),
-            "dropout": params.dropout,
-            "embedding_dropout": params.embedding_dropout,
-            "use_bias": params.use_bias,
-        }
-        if isinstance(params.architecture, str):
-            of_module |= {"architecture": params.architecture, "use_history": params.use_history}
-        return module_class(self), of_module
 
     def __getstate__(self):
         """Arrays and parameters: no device, no optimizer, no training data but the pairs seen."""
@@ -381,3 +319,11 @@ class BaseNCF(IdParameters, BaseEstimator):
         tags.input_tags.categorical = True
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _tell_interactions(module, pairs, plan):
+    """Tell the network who has interacted with what, for its histories."""
+    storage = storage_of(pairs)
+    where = {} if storage.in_memory else {"storage": storage}
+    of_network(module, "observe")(torch.from_numpy(pairs), plan.n_batches, **where)
+    storage.release_pages(pairs)

@@ -8,37 +8,34 @@ import joblib
 from sklearn_ncf._numbers import as_python
 from sklearn_ncf._state import state_of
 from sklearn_ncf._version import __version__
-from sklearn_ncf.training import (
-    Checkpoints,
-    NoCheckpoints,
-    agreed_seed,
-    from_first,
-    is_first_process,
-    refuse_differences,
-)
+from sklearn_ncf.training import Checkpoints, NoCheckpoints, processes
 
 NOT_OF_TRAINING = {"checkpoint_dir", "keep_checkpoints", "device", "verbose"}  # parameters that change no weight
 
 
 @contextmanager
-def checkpoints_of(estimator, encoder, parts, device, *, goes_on):
-    """The checkpoints of a fit to encoded parts; those of one in several processes are the first one's."""
-    params = {name: value for name, value in vars(estimator._params).items() if name not in NOT_OF_TRAINING}
+def checkpoints_of(settings, encoder, parts, device, *, start=None):
+    """The checkpoints of a fit to encoded parts; those of one in several processes are the first one's.
+
+    `start` is the net that the fit goes on from, if there is one.
+    """
+    params = {name: value for name, value in settings.params.items() if name not in NOT_OF_TRAINING}
     plain = {name: value for name, value in params.items() if isinstance(value, bool | int | float | str | tuple)}
-    refuse_differences(lambda: joblib.hash((plain, encoder.categories_, parts)))
-    if estimator.checkpoint_dir is None:
+    together = processes()
+    together.check_same(lambda: joblib.hash((plain, encoder.categories_, parts)))
+    if settings.checkpoint_dir is None:
         checkpoints = NoCheckpoints()
-    elif is_first_process():
-        start = state_of(estimator.net_)["weights"] if goes_on else None
-        fit = (__version__, type(estimator).__name__, _described(params), encoder.categories_, parts, start)
+    elif together.is_rank_zero:
+        weights = None if start is None else state_of(start)["weights"]
+        fit = (__version__, settings.estimator, _described(params), encoder.categories_, parts, weights)
         checkpoints = Checkpoints(
-            estimator.checkpoint_dir, joblib.hash(fit), keeps_all=estimator.keep_checkpoints, device=device
+            settings.checkpoint_dir, joblib.hash(fit), keeps_all=settings.keep_checkpoints, device=device
         )
-        from_first((checkpoints.state, checkpoints.source))
+        together.broadcast_object((checkpoints.state, checkpoints.source))
     else:
-        checkpoints = NoCheckpoints(*from_first(None))
+        checkpoints = NoCheckpoints(*together.broadcast_object(None))
     if checkpoints.seed is None:
-        checkpoints.seed = agreed_seed(estimator.random_state)
+        checkpoints.seed = together.agreed_seed(settings.random_state)
     try:
         yield checkpoints
     except BaseException:

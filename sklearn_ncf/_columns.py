@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import _safe_indexing, check_array
+from sklearn.utils import check_array
 
 from sklearn_ncf._containers import as_local
 from sklearn_ncf._large import parts_of
+from sklearn_ncf._sklearn_compat import safe_indexing
 
 MISSING = -1  # the position of a missing id, and the code of an unknown one
 NO_STRING = np.array([object()])  # see `factorize`
@@ -65,7 +66,7 @@ def read_table(X, *, estimator, min_columns=1):
 
 def take_rows(X, rows):
     """The given rows of a table, as a table of the same type."""
-    return X.take(rows) if type(X).__module__.startswith("pyarrow") else _safe_indexing(X, rows)
+    return X.take(rows) if type(X).__module__.startswith("pyarrow") else safe_indexing(X, rows)
 
 
 def chunks_of(X, n_rows=None):
@@ -76,7 +77,7 @@ def chunks_of(X, n_rows=None):
         if type(X).__module__.startswith("pyarrow"):
             yield X.slice(rows.start, rows.stop - rows.start)
         else:
-            yield _safe_indexing(X, rows)
+            yield safe_indexing(X, rows)
     if len(parts) <= 1:
         yield X
 

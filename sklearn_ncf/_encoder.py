@@ -3,16 +3,16 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin, _fit_context
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, InvalidParameterError, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ncf._columns import MISSING, as_table_name, chunks_of, read_table
 from sklearn_ncf._containers import as_numbers
 from sklearn_ncf._fitted import publish, snapshot
-from sklearn_ncf._large import let_go
+from sklearn_ncf._sklearn_compat import Interval, InvalidParameterError, RealNotInt, StrOptions, fit_context
 from sklearn_ncf._stamp import stamped, unstamped
+from sklearn_ncf._storage import storage_of
 from sklearn_ncf._unknown_ids import UnknownIds
 from sklearn_ncf._vocabulary import Vocabulary
 
@@ -98,7 +98,7 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.handle_unknown = handle_unknown
         self.dtype = dtype
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
         """Learn the ids of each column.
 
@@ -125,7 +125,7 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._learn(X, reset=True)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit_transform(self, X, y=None):
         """Learn the ids of each column and return their codes, hashing each column once.
 
@@ -144,7 +144,7 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         columns = self._learn(X, reset=True)
         return snapshot(self)._encode(columns)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
         """Learn further ids: a code, once given, never changes.
 
@@ -256,17 +256,6 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self._know(vocabularies, n_rows, header, reset=reset)
         return columns
 
-    def _learn_in_parts(self, X):
-        """Learn all ids of `X` anew, as `_learn` does, without a position for each row."""
-        header, _ = read_table(X, estimator=self)
-        vocabularies, n_rows = [Vocabulary()] * header.shape[1], 0
-        for part in chunks_of(X):
-            columns = list(read_table(part, estimator=self)[1])
-            vocabularies = [ids.joined(column) for ids, column in zip(vocabularies, columns, strict=True)]
-            n_rows += len(columns[0].positions)
-            let_go(X)
-        self._know([ids.in_order() for ids in vocabularies], n_rows, header, reset=True)
-
     def _know(self, vocabularies, n_rows, header, *, reset):
         """Take over what was learned of all rows so far, in one step."""
         _check_dtype(self.dtype, max(len(vocabulary.ids) for vocabulary in vocabularies))
@@ -289,26 +278,9 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _encode(self, columns):
         """Codes of columns, as the public methods give them."""
-        codes, unknown = self._codes_of(columns)
-        self._check_unknown(unknown)
+        codes, unknown = encode_columns(self, columns)
+        check_unknown(self, unknown)
         return codes
-
-    def _codes_of(self, columns):
-        """Codes of columns, and an `UnknownIds` for each."""
-        encoded = [self._encode_column(j, column) for j, column in enumerate(columns)]
-        codes = np.empty((len(encoded[0][0]), len(encoded)), dtype=self.dtype)
-        for j, (column, _) in enumerate(encoded):
-            codes[:, j] = column
-        return codes, [unknown for _, unknown in encoded]
-
-    def _check_unknown(self, unknown, *, warns=True, each=False):
-        """Refuse columns of another type than in `fit`, and unknown ids where they are errors; warn where most are."""
-        for j, of_column in enumerate(unknown):
-            of_column.check_kinds(self._name(j), self._vocabularies[j], each=each)
-            if self.handle_unknown == "error":
-                of_column.check_none(self._name(j))
-            if warns:
-                of_column.warn(self._name(j))
 
     def _encode_column(self, j, column):
         """Codes of a column, and what is unknown in it."""
@@ -373,6 +345,50 @@ def _check_dtype(dtype, n_ids):
         raise ValueError(f"dtype={type_} cannot hold the codes of {n_ids} ids; use a larger one, such as np.int64.")
 
 
+# The rest of the library asks an encoder by these functions: its class shows what users need.
+
+
 def vocabularies_of(encoder):
     """What a fitted encoder knows of each column's ids."""
     return encoder._vocabularies
+
+
+def n_rows_seen(encoder):
+    """How many rows an encoder has learned from, in all calls."""
+    return encoder._n_rows_seen
+
+
+def learn_ids(encoder, X, *, reset):
+    """Learn the ids of a table, from scratch or in addition, and return the columns read; all or nothing."""
+    return encoder._learn(X, reset=reset)
+
+
+def learn_ids_in_parts(encoder, X):
+    """Learn all ids of `X` anew, as `learn_ids` does, without a position for each row."""
+    header, _ = read_table(X, estimator=encoder)
+    vocabularies, n_rows, storage = [Vocabulary()] * header.shape[1], 0, storage_of(X)
+    for part in chunks_of(X):
+        columns = list(read_table(part, estimator=encoder)[1])
+        vocabularies = [ids.joined(column) for ids, column in zip(vocabularies, columns, strict=True)]
+        n_rows += len(columns[0].positions)
+        storage.release_pages(X)
+    encoder._know([ids.in_order() for ids in vocabularies], n_rows, header, reset=True)
+
+
+def encode_columns(encoder, columns):
+    """Codes of columns, and an `UnknownIds` for each."""
+    encoded = [encoder._encode_column(j, column) for j, column in enumerate(columns)]
+    codes = np.empty((len(encoded[0][0]), len(encoded)), dtype=encoder.dtype)
+    for j, (column, _) in enumerate(encoded):
+        codes[:, j] = column
+    return codes, [unknown for _, unknown in encoded]
+
+
+def check_unknown(encoder, unknown, *, warns=True, each=False):
+    """Refuse columns of another type than in `fit`, and unknown ids where they are errors; warn where most are."""
+    for j, of_column in enumerate(unknown):
+        of_column.check_kinds(encoder._name(j), encoder._vocabularies[j], each=each)
+        if encoder.handle_unknown == "error":
+            of_column.check_none(encoder._name(j))
+        if warns:
+            of_column.warn(encoder._name(j))

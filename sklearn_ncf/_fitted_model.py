@@ -6,8 +6,7 @@ import torch
 
 from sklearn_ncf._seen import Seen
 from sklearn_ncf._units import from_units
-from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, GridScorer
-from sklearn_ncf.nn._settings import default_settings
+from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, GridScorer, default_settings
 from sklearn_ncf.training import predict_ratings
 
 

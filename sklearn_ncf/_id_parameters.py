@@ -1,7 +1,6 @@
 """IdParameters: what a fitted network holds of each id, as arrays."""
 
-from sklearn_ncf.nn import ITEM, USER
-from sklearn_ncf.nn._network import of_network
+from sklearn_ncf.nn import ITEM, USER, of_network
 
 NAMES = {"embedding": "embeddings", "bias": "biases"}
 

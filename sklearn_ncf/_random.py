@@ -5,7 +5,7 @@ from contextlib import contextmanager
 import numpy as np
 from sklearn.utils import check_random_state
 
-from sklearn_ncf.nn._generators import drawing_from, make_generators
+from sklearn_ncf.nn import drawing_from, make_generators
 
 
 def drawn_seed(random_state):

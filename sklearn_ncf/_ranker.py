@@ -3,20 +3,16 @@
 from numbers import Integral
 
 import numpy as np
-from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_ncf._base import BaseNCF
 from sklearn_ncf._fitted_model import FittedModel
-from sklearn_ncf._ranking import METRICS, values_of_queries
+from sklearn_ncf._ranking import METRICS, Rankings, places_among
 from sklearn_ncf._ratings import check_weight, with_ones
+from sklearn_ncf._sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ncf._warnings import warn_caller
-from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
-from sklearn_ncf.training import OPTIMIZERS, RANKING_OBJECTIVES, NegativeSampler, RankingObjective, undefined_score
+from sklearn_ncf.nn import ITEM, USER
+from sklearn_ncf.training import OPTIMIZERS, RANKING_OBJECTIVES, RankingObjective, undefined_score
 
-AUTO_NEGATIVES = {"gmf": 1024}  # shared by a batch, where they cost one product of two matrices,
-LAYERED_NEGATIVES = 16  # and where each of them costs a pass through layers
-FEW_NEGATIVES = 4  # the paper's number
 K = 10  # of the metrics that choose an epoch
 
 
@@ -169,7 +165,6 @@ class NCFRanker(BaseNCF):
     ['B']
     """
 
-    _objectives = RANKING_OBJECTIVES
     _kind_of_objective = RankingObjective
     _parameter_constraints = {
         **BaseNCF._parameter_constraints,
@@ -209,34 +204,36 @@ class NCFRanker(BaseNCF):
         random_state=None,
         verbose=0,
     ):
-        self.architecture = architecture
-        self.embedding_dim = embedding_dim
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.dropout = dropout
-        self.embedding_dropout = embedding_dropout
-        self.use_bias = use_bias
-        self.use_history = use_history
-        self.loss = loss
+        super().__init__(
+            architecture,
+            embedding_dim=embedding_dim,
+            hidden_layer_sizes=hidden_layer_sizes,
+            dropout=dropout,
+            embedding_dropout=embedding_dropout,
+            use_bias=use_bias,
+            use_history=use_history,
+            loss=loss,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            learning_rate_schedule=learning_rate_schedule,
+            weight_decay=weight_decay,
+            batch_size=batch_size,
+            max_epochs=max_epochs,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            patience=patience,
+            warm_start=warm_start,
+            checkpoint_dir=checkpoint_dir,
+            keep_checkpoints=keep_checkpoints,
+            callbacks=callbacks,
+            device=device,
+            random_state=random_state,
+            verbose=verbose,
+        )
         self.n_negatives = n_negatives
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.learning_rate_schedule = learning_rate_schedule
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.early_stopping = early_stopping
         self.scoring = scoring
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.warm_start = warm_start
-        self.checkpoint_dir = checkpoint_dir
-        self.keep_checkpoints = keep_checkpoints
-        self.callbacks = callbacks
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None, *, X_val=None):
         """Learn from positives.
 
@@ -275,7 +272,7 @@ class NCFRanker(BaseNCF):
         validation = None if X_val is None else with_ones(X_val, "X_val")
         return self._first_fit(X, y, check_weight(sample_weight, y), validation)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
         """Learn from positives; called again, go on with further ones.
 
@@ -329,29 +326,21 @@ class NCFRanker(BaseNCF):
         """
         return self._scores(X)
 
-    def _output_params(self, y, sample_weight, *, goes_on):
+    def _output_params(self, y, sample_weight, *, resumes):
         return {"output_range": None, "output_center": 0.0, "output_scale": 1.0}
 
-    def _sampler(self, seen, device, further_pairs=None):
-        shares = self._objective.shares_negatives
-        n_negatives = self._params.n_negatives
-        if n_negatives == "auto":
-            n_negatives = AUTO_NEGATIVES.get(self.architecture, LAYERED_NEGATIVES) if shares else FEW_NEGATIVES
-        items = np.flatnonzero(seen.counts[ITEM][N_SPECIAL:])
-        if not len(items):
+    def _check_seen(self, seen):
+        if not len(seen.items()):
             raise ValueError("Every item of X is a missing id, so there is nothing to rank.")
-        pairs = seen.pairs if further_pairs is None else seen.with_held_out(further_pairs).all_pairs()
-        return NegativeSampler(pairs, items, n_negatives=n_negatives, shares=shares, device=device)
 
     def _validation_score(self, seen, codes):
         if self.scoring == "loss":
             return None
         seen = seen.without_held_out()  # those are to be found
-        items = np.flatnonzero(seen.counts[ITEM][N_SPECIAL:])
+        items = seen.items()
         queries, owners = np.unique(np.delete(codes, ITEM, axis=1), axis=0, return_inverse=True)
-        columns = np.searchsorted(items, codes[:, ITEM]).clip(max=len(items) - 1)
         owners = owners.ravel()
-        known = items[columns] == codes[:, ITEM]  # what is not among the candidates cannot be found, and is a miss
+        columns, known = places_among(items, codes[:, ITEM])  # what is no candidate is a miss
         if not (known & ~seen.contain(codes)).any():
             problem = (
                 f"scoring={self.scoring!r} is undefined on the validation set: its rows are all pairs of the training "
@@ -363,9 +352,7 @@ class NCFRanker(BaseNCF):
             return undefined_score
 
         def score(net):
-            values, ranked = values_of_queries(
-                METRICS[self.scoring],
-                K,
+            rankings = Rankings(
                 scorer=FittedModel(net, seen, self._units, self._of_unknown).grid_scorer(items),
                 n_candidates=len(items),
                 queries=queries,
@@ -374,10 +361,7 @@ class NCFRanker(BaseNCF):
                 seen=lambda block: seen.among(block[:, USER], items),
                 n_missed=np.bincount(owners[~known], minlength=len(queries)),
             )
+            values, ranked = rankings.values(METRICS[self.scoring], K)
             return float(values[ranked].mean())
 
         return score
-
-    def _with_candidates(self, ids, seen):
-        others = np.setdiff1d(np.flatnonzero(seen.counts[ITEM][N_SPECIAL:]), ids[ITEM])
-        return [np.append(column, others) if j == ITEM else column for j, column in enumerate(ids)]

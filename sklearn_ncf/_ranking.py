@@ -1,5 +1,8 @@
 """The best columns of each row, and how good a ranking is: arrays alone."""
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
 
 SCORES_AT_ONCE = 4_000_000  # bounds the memory beside a result
@@ -64,30 +67,50 @@ def _best_relevant(relevance, scores, k):
     return rows, ranks, relevance[rows, columns]
 
 
-def values_of_queries(metric, k, *, scorer, n_candidates, queries, owners, columns, seen, n_missed=None):
-    """A metric of each query's ranking of all candidates, a block of queries at a time, and for which there is one.
+class Rankings(NamedTuple):
+    """Rankings of all candidates, one per query, and where the positives are in them.
 
-    scorer : function from codes of queries to their scores with each candidate.
-    owners, columns : which query each positive belongs to, and which candidate it is.
+    scorer : function from codes of queries to their scores with each candidate
+    n_candidates : how many there are
+    queries : codes of queries
+    owners, columns : which query each positive belongs to, and which candidate it is
     seen : function from codes of queries to the rows and columns, of a block, that are not to be recommended; a
-        positive among them is no positive.
-    n_missed : how many further positives of each query are no candidates, so that none of these is found.
+        positive among them is no positive
+    n_missed : how many further positives of each query are no candidates, so that none of these is found
     """
-    values, ranked = np.zeros(len(queries)), np.zeros(len(queries), dtype=bool)
-    order = np.argsort(owners, kind="stable")
-    owners, columns = owners[order], columns[order]
-    rows_at_once = max(1, SCORES_AT_ONCE // n_candidates)
-    for start in range(0, len(queries), rows_at_once):
-        stop = min(start + rows_at_once, len(queries))
-        scores = scorer(queries[start:stop])
-        scores[seen(queries[start:stop])] = -np.inf
-        relevance = np.zeros(scores.shape, dtype=np.float32)
-        positives = slice(*np.searchsorted(owners, [start, stop]))
-        relevance[owners[positives] - start, columns[positives]] = 1
-        relevance[scores == -np.inf] = 0
-        if n_missed is not None and n_missed[start:stop].any():
-            missed = np.arange(n_missed[start:stop].max()) < n_missed[start:stop, None]
-            relevance = np.hstack([relevance, missed.astype(np.float32)])
-            scores = np.hstack([scores, np.full(missed.shape, -np.inf, dtype=np.float32)])
-        values[start:stop], ranked[start:stop] = metric(relevance, scores, k), relevance.any(axis=1)
-    return values, ranked
+
+    scorer: Callable
+    n_candidates: int
+    queries: np.ndarray
+    owners: np.ndarray
+    columns: np.ndarray
+    seen: Callable
+    n_missed: np.ndarray
+
+    def values(self, metric, k):
+        """A metric of each query's ranking, a block of queries at a time, and for which queries it is defined."""
+        queries, n_missed = self.queries, self.n_missed
+        values, ranked = np.zeros(len(queries)), np.zeros(len(queries), dtype=bool)
+        order = np.argsort(self.owners, kind="stable")
+        owners, columns = self.owners[order], self.columns[order]
+        rows_at_once = max(1, SCORES_AT_ONCE // self.n_candidates)
+        for start in range(0, len(queries), rows_at_once):
+            stop = min(start + rows_at_once, len(queries))
+            scores = self.scorer(queries[start:stop])
+            scores[self.seen(queries[start:stop])] = -np.inf
+            relevance = np.zeros(scores.shape, dtype=np.float32)
+            positives = slice(*np.searchsorted(owners, [start, stop]))
+            relevance[owners[positives] - start, columns[positives]] = 1
+            relevance[scores == -np.inf] = 0
+            if n_missed[start:stop].any():
+                missed = np.arange(n_missed[start:stop].max()) < n_missed[start:stop, None]
+                relevance = np.hstack([relevance, missed.astype(np.float32)])
+                scores = np.hstack([scores, np.full(missed.shape, -np.inf, dtype=np.float32)])
+            values[start:stop], ranked[start:stop] = metric(relevance, scores, k), relevance.any(axis=1)
+        return values, ranked
+
+
+def places_among(items, codes):
+    """The place of each code among sorted items, and which of the codes are there."""
+    places = np.searchsorted(items, codes).clip(max=len(items) - 1)
+    return places, items[places] == codes

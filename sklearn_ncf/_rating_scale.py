@@ -28,12 +28,9 @@ class RatingScale:
     def _of_unknown(self):
         return self.net_.module__output_center
 
-    def _id_means(self, seen):
-        return seen.means()
-
     def _in_rating_units(self, history):
         losses = ["train_loss", "valid_loss"]
-        return history.assign(**losses_from_units(history[losses], self._units, self._objective.rating_power))
+        return history.assign(**losses_from_units(history[losses], self._units, self._settings.objective.rating_power))
 
     def _knows_one_rating(self):
         if self.net_.module__output_scale != 1.0:
@@ -41,9 +38,9 @@ class RatingScale:
         means = [of_ids[counts > 0] for of_ids, counts in zip(self._seen.means(), self._seen.counts, strict=True)]
         return np.allclose(np.concatenate(means), self.net_.module__output_center, rtol=1e-6, atol=0)
 
-    def _in_units(self, y, sample_weight, *, goes_on):
+    def _in_units(self, y, sample_weight, *, resumes):
         found = learnt_range(self.rating_range, y, estimator=self) or (float(y.min()), float(y.max()))
-        if not goes_on:
+        if not resumes:
             self._units = units_of(*found)
         elif self._knows_one_rating():  # the network could learn nothing from it: everything is learned again, with it
             known = self.mean_rating_
@@ -67,7 +64,7 @@ class RatingScale:
                 "followed slowly, or not at all. Fit from scratch on all ratings."
             )
 
-    def _output_params(self, y, sample_weight, *, goes_on):
+    def _output_params(self, y, sample_weight, *, resumes):
         rating_range = self.rating_range
         if not isinstance(rating_range, str | None):
             rating_range = [float(to_units(bound, self._units)) for bound in check_range(rating_range, estimator=self)]
@@ -76,7 +73,7 @@ class RatingScale:
             y = np.append(y, self._known)
             sample_weight = np.append(sample_weight, self._seen.counts[USER].sum())
         rating_range = learnt_range(rating_range, y, estimator=self)
-        if goes_on and self._known is None:
+        if resumes and self._known is None:
             return self._output_of_last_fit(rating_range)
         center, spread = center_and_spread(y, sample_weight)
         rounding = 1e-6 * max(y.max(), -y.min())

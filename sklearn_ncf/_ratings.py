@@ -4,12 +4,12 @@ from numbers import Number, Real
 
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
-from sklearn.utils._param_validation import InvalidParameterError
-from sklearn.utils.validation import _check_sample_weight, _num_samples, assert_all_finite
+from sklearn.utils.validation import assert_all_finite
 
 from sklearn_ncf._containers import as_local, as_numbers
 from sklearn_ncf._large import parts_of
 from sklearn_ncf._numbers import as_python
+from sklearn_ncf._sklearn_compat import InvalidParameterError, check_sample_weight, num_samples
 from sklearn_ncf._warnings import warn_caller
 
 
@@ -29,7 +29,7 @@ def check_ratings(X, y, *, estimator, names=("X", "y")):
 def with_ones(X, name):
     """A table and a target of one for each of its rows."""
     X = as_local(X, name)
-    return X, np.ones(_num_samples(X))
+    return X, np.ones(num_samples(X))
 
 
 def check_range(rating_range, *, estimator):
@@ -92,7 +92,7 @@ def check_weight(sample_weight, y):
         sample_weight = as_numbers(sample_weight, "sample_weight", "weights")
         if not sample_weight.shape[0]:
             raise ValueError(f"sample_weight is empty; it must hold a weight for each of the {len(y)} rows.")
-    sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+    sample_weight = check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
     if not sample_weight.any():
         raise ValueError("All sample weights are zero; at least one row needs a positive weight.")
     return sample_weight / sample_weight.max()

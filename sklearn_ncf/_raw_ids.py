@@ -7,9 +7,9 @@ import pandas as pd
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ncf._base import fitted_model_of
+from sklearn_ncf._base import encode_table, fitted_model_of
 from sklearn_ncf._columns import MISSING, as_objects, read_table
-from sklearn_ncf._encoder import IdEncoder, vocabularies_of
+from sklearn_ncf._encoder import IdEncoder, check_unknown, encode_columns, vocabularies_of
 from sklearn_ncf._fitted import snapshot
 from sklearn_ncf._id_arguments import FittedIds, distinct_ids, distinct_rows, is_table, names_of, plain
 from sklearn_ncf._id_columns import as_series, is_missing, take_as_series
@@ -105,14 +105,14 @@ class RawIds:
             if isinstance(step, IdEncoder):
                 header, columns = read_table(table, estimator=step)
                 validate_data(step, header, reset=False, skip_check_array=True)
-                table, unknown = step._codes_of(columns)
-                step._check_unknown(unknown, warns=warns, each=each)
+                table, unknown = encode_columns(step, columns)
+                check_unknown(step, unknown, warns=warns, each=each)
                 names = getattr(self._reader(level + 1), "feature_names_in_", None)
                 table = table if names is None else pd.DataFrame(table, columns=names)
             else:
                 table = step.transform(table)
-        codes, unknown = self.estimator._codes(table)
-        self.estimator.encoder_._check_unknown(unknown, warns=warns, each=each)
+        codes, unknown = encode_table(self.estimator, table)
+        check_unknown(self.estimator.encoder_, unknown, warns=warns, each=each)
         return codes, unknown
 
     def grid_scorer(self, items):

@@ -1,11 +1,11 @@
 """NCFRegressor: ratings of user-item pairs by neural collaborative filtering."""
 
-from sklearn.base import RegressorMixin, _fit_context
-from sklearn.utils._param_validation import StrOptions
+from sklearn.base import RegressorMixin
 
 from sklearn_ncf._base import BaseNCF
 from sklearn_ncf._rating_scale import RatingScale
 from sklearn_ncf._ratings import check_ratings, check_weight
+from sklearn_ncf._sklearn_compat import StrOptions, fit_context
 from sklearn_ncf.training import RATING_OBJECTIVES, RatingObjective
 
 
@@ -215,7 +215,6 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
     True
     """
 
-    _objectives = RATING_OBJECTIVES
     _kind_of_objective = RatingObjective
     _parameter_constraints = {
         **BaseNCF._parameter_constraints,
@@ -252,33 +251,35 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         random_state=None,
         verbose=0,
     ):
-        self.architecture = architecture
-        self.embedding_dim = embedding_dim
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.dropout = dropout
-        self.embedding_dropout = embedding_dropout
-        self.use_bias = use_bias
-        self.use_history = use_history
-        self.loss = loss
+        super().__init__(
+            architecture,
+            embedding_dim=embedding_dim,
+            hidden_layer_sizes=hidden_layer_sizes,
+            dropout=dropout,
+            embedding_dropout=embedding_dropout,
+            use_bias=use_bias,
+            use_history=use_history,
+            loss=loss,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            learning_rate_schedule=learning_rate_schedule,
+            weight_decay=weight_decay,
+            batch_size=batch_size,
+            max_epochs=max_epochs,
+            early_stopping=early_stopping,
+            validation_fraction=validation_fraction,
+            patience=patience,
+            warm_start=warm_start,
+            checkpoint_dir=checkpoint_dir,
+            keep_checkpoints=keep_checkpoints,
+            callbacks=callbacks,
+            device=device,
+            random_state=random_state,
+            verbose=verbose,
+        )
         self.rating_range = rating_range
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.learning_rate_schedule = learning_rate_schedule
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.warm_start = warm_start
-        self.checkpoint_dir = checkpoint_dir
-        self.keep_checkpoints = keep_checkpoints
-        self.callbacks = callbacks
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
         """Learn from ratings.
 
@@ -316,7 +317,7 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         validation = None if X_val is None else check_ratings(X_val, y_val, estimator=self, names=names)
         return self._first_fit(X, y, check_weight(sample_weight, y), validation)
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):
         """Learn from ratings; called again, go on with further ones.
 

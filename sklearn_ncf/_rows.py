@@ -1,12 +1,30 @@
 """From a table to the rows of codes that a network reads."""
 
-import numpy as np
-from sklearn.model_selection import train_test_split
+from typing import NamedTuple
 
 from sklearn_ncf._columns import MISSING, chunks_of, read_table
-from sklearn_ncf._large import is_large, is_mapped, let_go, mixed, parts_of
-from sklearn_ncf.nn import N_SPECIAL
-from sklearn_ncf.nn._network import tells_missing_apart
+from sklearn_ncf._encoder import IdEncoder, encode_columns, learn_ids, learn_ids_in_parts
+from sklearn_ncf._interactions import Interactions
+from sklearn_ncf._large import is_large, parts_of, shuffle_blocks
+from sklearn_ncf._storage import storage_of
+from sklearn_ncf.nn import N_SPECIAL, tells_missing_apart
+
+
+class TrainingData(NamedTuple):
+    """What a training starts from: an encoder that knows all ids, the rows encoded, the network's output, the device.
+
+    output : parameters of the network, ``output_range``, ``output_center`` and ``output_scale``
+    """
+
+    encoder: IdEncoder
+    interactions: Interactions
+    output: dict
+    device: str
+
+    @property
+    def n_ids(self):
+        """How many ids each column has."""
+        return [len(ids) for ids in self.encoder.categories_]
 
 
 def codes_of(encoder, columns, module):
@@ -15,44 +33,34 @@ def codes_of(encoder, columns, module):
     -1 stands for unknown ids, -2 for missing ones, which networks see as -1 too unless they tell them apart.
     """
     columns = list(columns)
-    codes, unknown = encoder._codes_of(columns)
+    codes, unknown = encode_columns(encoder, columns)
     if tells_missing_apart(module):
         for j, column in enumerate(columns):
             codes[column.positions == MISSING, j] = -N_SPECIAL
     return codes, unknown
 
 
-def split_rows(part, validation_fraction, seed):
-    """Codes, targets and weights of the training and of the validation set, drawn at random."""
-    n_rows = len(part[0])
-    if n_rows < 2:
-        raise ValueError(
-            f"early_stopping=True needs rows to hold out, but there are n_samples={n_rows}; pass X_val and y_val "
-            "or use early_stopping=False."
-        )
-    rows = train_test_split(np.arange(n_rows), test_size=validation_fraction, random_state=seed)
-    return [[None if array is None else array[part_rows] for array in part] for part_rows in rows]
+def learn_rows(encoder, X, y, sample_weight, *, module, resumes):
+    """The interactions of rows whose ids the encoder learns, from scratch unless the training `resumes`.
 
-
-def learn_rows(encoder, X, y, sample_weight, *, module, goes_on):
-    """Codes, ratings and weights of rows, whose ids the encoder learns, anew unless the training `goes_on`.
-
-    Many rows are mixed, and lie on disk where the table or the ratings do.
+    Many rows are shuffled in blocks, and are stored on disk where the table or the ratings are.
     """
     n_rows = len(y)
     if not is_large(n_rows):
-        codes, _ = codes_of(encoder, encoder._learn(X, reset=not goes_on), module)
-        return codes, y, sample_weight
-    if goes_on:
-        encoder._learn(X, reset=False)
+        codes, _ = codes_of(encoder, learn_ids(encoder, X, reset=not resumes), module)
+        return Interactions(codes, y, sample_weight)
+    if resumes:
+        learn_ids(encoder, X, reset=False)
     else:
-        encoder._learn_in_parts(X)
+        learn_ids_in_parts(encoder, X)
+
+    storage = storage_of(X, y)
 
     def parts():
         for table, rows in zip(chunks_of(X), parts_of(n_rows), strict=True):
             codes, _ = codes_of(encoder, read_table(table, estimator=encoder)[1], module)
             yield codes, y[rows], None if sample_weight is None else sample_weight[rows]
-            let_go(X, y)
+            storage.release_pages(X, y)
 
-    weighted, on_disk = sample_weight is not None, is_mapped(X) or is_mapped(y)
-    return mixed(parts(), n_rows, encoder.n_features_in_, weighted=weighted, on_disk=on_disk)
+    weighted = sample_weight is not None
+    return Interactions(*shuffle_blocks(parts(), n_rows, encoder.n_features_in_, weighted=weighted, storage=storage))

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from sklearn_ncf._large import is_mapped, let_go, new_array, parts_of
-from sklearn_ncf.nn import N_SPECIAL
+from sklearn_ncf._large import parts_of
+from sklearn_ncf._storage import storage_of
+from sklearn_ncf.nn import ITEM, N_SPECIAL
 
 NO_PAIRS = np.empty((0, 2), dtype=np.int32)
 
@@ -28,19 +29,21 @@ class Seen:
         self.pairs = self.held_out = NO_PAIRS
         self.weights = None
 
-    def with_rows(self, codes, targets, weight, n_ids, *, weighs_pairs=False):
+    def with_rows(self, interactions, n_ids, *, weighs_pairs=False):
         """What is seen after further training rows, of encoded ids of which each column has `n_ids`.
 
         `weighs_pairs` also sets the weight of each pair.
         """
+        codes, targets, weight = interactions.codes, interactions.targets, interactions.weights
         seen = Seen()
         seen.counts, seen.sums = ([np.zeros(n + N_SPECIAL) for n in n_ids] for _ in range(2))
+        storage = storage_of(codes, targets, weight)
         for rows in parts_of(len(codes)):
             weights = np.ones(rows.stop - rows.start) if weight is None else weight[rows] / weight.mean()
             for values, columns in ((weights, seen.counts), (weights * targets[rows], seen.sums)):
                 for j, column in enumerate(columns):
                     column += np.bincount(codes[rows, j] + N_SPECIAL, weights=values, minlength=len(column))
-            let_go(codes, targets, weight)
+            storage.release_pages(codes, targets, weight)
         seen.counts, seen.sums = _added(self.counts, seen.counts), _added(self.sums, seen.sums)
         seen.pairs = _distinct(self.pairs, codes)
         seen.held_out = self.held_out
@@ -75,11 +78,12 @@ class Seen:
         """What is seen, with no pairs of a scratch file."""
         seen = Seen()
         vars(seen).update(vars(self))
-        if is_mapped(self.pairs):
+        storage = storage_of(self.pairs)
+        if not storage.in_memory:
             seen.pairs = np.empty_like(self.pairs, subok=False)
             for rows in parts_of(len(self.pairs)):
                 seen.pairs[rows] = self.pairs[rows]
-                let_go(self.pairs)
+                storage.release_pages(self.pairs)
         return seen
 
     def with_held_out(self, codes):
@@ -126,6 +130,10 @@ class Seen:
         """The training pairs that another one does not have."""
         n_items = int(max(self.pairs[:, 1].max(initial=0), other.pairs[:, 1].max(initial=0))) + N_SPECIAL + 1
         return self.pairs[~np.isin(_keys(self.pairs, n_items), _keys(other.pairs, n_items), assume_unique=True)]
+
+    def items(self):
+        """Codes of the items that have training rows, sorted; those without an id are none."""
+        return np.flatnonzero(self.counts[ITEM][N_SPECIAL:])
 
     def items_of(self, users):
         """Items that came together with each of some users, held out or not.
@@ -185,12 +193,13 @@ def _distinct(*codes):
     if not codes:
         return NO_PAIRS
     n_items = max(int(part[:, 1].max()) for part in codes) + N_SPECIAL + 1
-    keys = new_array(sum(map(len, codes)), np.int64, on_disk=any(map(is_mapped, codes)))
+    storage = storage_of(*codes)
+    keys = storage.new(sum(map(len, codes)), np.int64)
     n_keys = 0
     for part in codes:
         for rows in parts_of(len(part)):
             keys[n_keys : (n_keys := n_keys + rows.stop - rows.start)] = _keys(part[rows], n_items)
-        let_go(part)
+        storage.release_pages(part)
     keys.sort()
     pairs, n_pairs, last = keys.view(np.int32).reshape(-1, 2), 0, None
     for rows in parts_of(len(keys)):
@@ -198,5 +207,5 @@ def _distinct(*codes):
         part = part[np.append(part[0] != last, part[1:] != part[:-1])]
         last = keys[rows.stop - 1]
         pairs[n_pairs : (n_pairs := n_pairs + len(part))] = np.stack(np.divmod(part, n_items), axis=1) - N_SPECIAL
-    let_go(keys)
-    return pairs[:n_pairs] if n_pairs == len(pairs) or is_mapped(pairs) else pairs[:n_pairs].copy()
+    storage.release_pages(keys)
+    return pairs[:n_pairs].copy() if storage.in_memory and n_pairs < len(pairs) else pairs[:n_pairs]

@@ -4,14 +4,13 @@ import numpy as np
 import torch
 
 from sklearn_ncf._random import seeded_generators
-from sklearn_ncf.nn import EmbeddingNN
-from sklearn_ncf.nn._settings import default_settings
+from sklearn_ncf.nn import EmbeddingNN, default_settings
 from sklearn_ncf.training import (
-    RANKING_OBJECTIVES,
-    RATING_OBJECTIVES,
     Plan,
     RankingObjective,
+    RatingObjective,
     build_net,
+    named_objectives,
     resolve_device,
 )
 
@@ -57,10 +56,10 @@ def net_from(net_state, device):
 
 def _name_of(objective):
     """The name of one of ours, as models of all versions hold it; another is itself."""
-    names = {class_: name for named in (RATING_OBJECTIVES, RANKING_OBJECTIVES) for name, class_ in named.items()}
+    names = {class_: name for name, class_ in named_objectives(objective).items()}
     return names.get(objective, objective)
 
 
 def _objective_of(net_state):
-    objectives = RANKING_OBJECTIVES if net_state["ranks"] else RATING_OBJECTIVES
-    return objectives.get(net_state["loss"], net_state["loss"])
+    kind = RankingObjective if net_state["ranks"] else RatingObjective
+    return named_objectives(kind).get(net_state["loss"], net_state["loss"])

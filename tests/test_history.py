@@ -13,11 +13,25 @@ PAIRS = torch.tensor([[0, 0], [0, 2], [0, 4], [1, 2], [2, 0], [2, 1], [-1, 2]], 
 BATCH = torch.tensor([[0, 2, 1], [1, 2, 0], [2, 1, 2], [-1, 2, 0], [0, 4, 1]])
 
 
-def network(n_batches=1, places=None, **params):
+class Elsewhere:
+    """Stores partners in an array of its own, and takes note of what is released."""
+
+    def __init__(self):
+        self.made, self.released = np.array([-1]), []
+
+    def new(self, shape, dtype):
+        self.made = np.full(shape, -1, dtype)
+        return self.made
+
+    def release_pages(self, array):
+        self.released.append(array)
+
+
+def network(n_batches=1, storage=None, **params):
     torch.manual_seed(0)
     net = EmbeddingNN(N_IDS, architecture="gmf", embedding_dim=4, use_history=True, **params)
     torch.nn.init.normal_(net.history.weight)
-    net.observe(PAIRS, n_batches, **(places or {}))
+    net.observe(PAIRS, n_batches, storage=storage)
     return net
 
 
@@ -45,12 +59,13 @@ def test_a_history_is_the_scaled_sum_of_the_partners():
 def test_sums_in_blocks_are_the_same(monkeypatch, rows_at_once, elsewhere):
     monkeypatch.setattr(_history, "ROWS_AT_ONCE", rows_at_once)
     monkeypatch.setattr(_history, "PAIRS_AT_ONCE", rows_at_once)
-    place, calls = torch.full((2 * len(PAIRS),), -1, dtype=torch.int32), []
-    net = network(places={"partners": place, "let_go": lambda: calls.append(len(calls))} if elsewhere else None)
+    storage = Elsewhere()
+    net = network(storage=storage if elsewhere else None)
     torch.testing.assert_close(net.history.summed, sums(net).detach())
-    assert (place >= 0).all() == elsewhere
     n_parts = -(-len(PAIRS) // rows_at_once) + -(-len(net.history.weight) // rows_at_once)
-    assert len(calls) == elsewhere * n_parts
+    assert len(storage.released) == elsewhere * n_parts
+    assert all(array is storage.made for array in storage.released)
+    assert (storage.made >= 0).all() == elsewhere
 
 
 def test_a_pair_in_training_is_scored_without_itself():

@@ -12,8 +12,12 @@ from numpy.lib.format import open_memmap
 from sklearn.metrics import root_mean_squared_error
 
 from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor, _large, recommend
+from sklearn_ncf._disk import Disk
+from sklearn_ncf._encoder import learn_ids_in_parts
+from sklearn_ncf._interactions import Interactions
+from sklearn_ncf._storage import MEMORY, is_mapped
 from sklearn_ncf.nn import History
-from sklearn_ncf.training import Ratings
+from sklearn_ncf.training import InteractionDataset
 from sklearn_ncf.training._batches import BatchIterator
 
 
@@ -34,7 +38,7 @@ def mapped(folder, X, y, mode="r"):
 
 def table(n_rows):
     codes = np.stack([np.arange(n_rows), np.arange(n_rows) % 3], axis=1)
-    return Ratings(codes, np.arange(n_rows, dtype=float), np.arange(1.0, n_rows + 1))
+    return InteractionDataset(Interactions(codes, np.arange(n_rows, dtype=float), np.arange(1.0, n_rows + 1)))
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -64,7 +68,7 @@ def test_blocks_come_in_another_order_each_epoch_but_in_their_own_where_they_val
 def test_sorted_rows_are_spread_over_all_blocks():
     X, y = np.stack([np.arange(2000), np.arange(2000)], axis=1), np.arange(2000.0)
     parts = ((X[rows], y[rows], y[rows]) for rows in _large.parts_of(2000))
-    codes, ratings, weight = _large.mixed(parts, 2000, 2, weighted=True, on_disk=False)
+    codes, ratings, weight = _large.shuffle_blocks(parts, 2000, 2, weighted=True, storage=MEMORY)
     assert sorted(ratings) == list(range(2000))
     assert (codes == ratings[:, None]).all()
     assert (weight == ratings).all()
@@ -124,7 +128,7 @@ def test_ids_learnt_in_parts_are_those_learnt_at_once(ids):
     n[:500] %= 500
     X = pd.DataFrame({"user": pd.Series(ids(n), dtype=None), "item": n % 9})
     whole, parts = IdEncoder().fit(X), IdEncoder()
-    parts._learn_in_parts(X)
+    learn_ids_in_parts(parts, X)
     np.testing.assert_array_equal(parts.transform(X), whole.transform(X))
     for mine, theirs in zip(parts.categories_, whole.categories_, strict=True):
         assert mine.dtype == theirs.dtype
@@ -155,10 +159,10 @@ def test_scratch_files_go_with_the_fit_and_full_disks_are_said(tmp_path, ratings
     kept, observe = [], History.observe
     monkeypatch.setattr(History, "observe", lambda *args, **places: [kept.append(places), observe(*args, **places)])
     model = quick().fit(X, y)
-    assert [_large.is_mapped(place["let_go"].args[0]) for place in kept] == [True]
+    assert [type(place["storage"]) for place in kept] == [Disk]
     kept.clear()
     assert not list(scratch.iterdir())
-    assert not _large.is_mapped(model._seen.pairs)
+    assert not is_mapped(model._seen.pairs)
     before = model.predict(X)
 
     def full(*args):
@@ -179,12 +183,12 @@ def test_memory_is_given_back_but_never_what_was_written_to_a_copy(tmp_path):
     copy[5] = 7
     view = np.asarray(copy)[3:]
     view.flags.writeable = False
-    _large.let_go(copy, view, None, np.ones(3))
+    Disk().release_pages(copy, view, None, np.ones(3))
     assert (copy[5] == 7).all()
-    scratch = _large.new_array((1000, 2), np.int32, on_disk=True)
+    scratch = Disk().new((1000, 2), np.int32)
     scratch[:] = 3
-    _large.let_go(scratch)
+    Disk().release_pages(scratch)
     assert (scratch == 3).all()
-    assert _large.is_mapped(scratch[3:])
-    assert _large.is_mapped(view)
-    assert not _large.is_mapped(np.ones(3))
+    assert is_mapped(scratch[3:])
+    assert is_mapped(view)
+    assert not is_mapped(np.ones(3))

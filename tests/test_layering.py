@@ -1,7 +1,11 @@
 """Imports point one way: each layer imports only from those below it."""
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,22 +16,39 @@ ROOT = Path(sklearn_ncf.__file__).parent
 # What each file or package of ours may import from the others. What is not listed may import nothing of ours.
 MAY_IMPORT = {
     "__init__": {"_encoder", "_ranker", "_recommend", "_regressor", "_version"},
-    "_columns": {"_containers", "_large"},
+    # encoding
+    "_columns": {"_containers", "_large", "_sklearn_compat"},
     "_plain_ids": {"_columns"},
     "_vocabulary": {"_columns", "_plain_ids"},
     "_unknown_ids": {"_columns", "_warnings"},
     "_stamp": {"_version"},
-    "_encoder": {"_columns", "_containers", "_fitted", "_large", "_stamp", "_unknown_ids", "_vocabulary"},
+    "_encoder": {
+        "_columns",
+        "_containers",
+        "_fitted",
+        "_sklearn_compat",
+        "_stamp",
+        "_storage",
+        "_unknown_ids",
+        "_vocabulary",
+    },
+    "_rows": {"_columns", "_encoder", "_interactions", "_large", "_storage", "nn"},
+    # interactions
+    "_storage": {"_disk"},
+    "_ratings": {"_containers", "_large", "_numbers", "_sklearn_compat", "_warnings"},
+    "_seen": {"_large", "_storage", "nn"},
+    # networks and training
     "_random": {"nn"},
-    "datasets": {"_warnings"},
-    "_ratings": {"_containers", "_large", "_numbers", "_warnings"},
-    "_seen": {"_large", "nn"},
+    "training": {"_files", "_interactions", "_large", "_progress", "_random", "_storage", "_warnings", "nn"},
+    "_parameters": {"_sklearn_compat", "nn", "training"},
+    "_settings": {"_numbers", "_sklearn_compat", "nn", "training"},
+    # persistence
     "_state": {"_random", "nn", "training"},
-    "_rows": {"_columns", "_large", "nn"},
     "_checkpointing": {"_numbers", "_state", "_version", "training"},
+    # fitted models and estimators
     "_fitted_model": {"_seen", "_units", "nn", "training"},
-    "_growth": {"_random", "nn", "training"},
-    "_parameters": {"_numbers", "nn", "training"},
+    "_growth": {"_encoder", "_interactions", "_random", "_seen", "nn", "training"},
+    "_id_parameters": {"nn"},
     "_base": {
         "_containers",
         "_checkpointing",
@@ -37,19 +58,24 @@ MAY_IMPORT = {
         "_fitted_model",
         "_growth",
         "_id_parameters",
-        "_large",
+        "_interactions",
         "_parameters",
         "_random",
         "_rows",
         "_seen",
+        "_settings",
         "_stamp",
         "_state",
+        "_storage",
         "_units",
         "_unknown_ids",
         "nn",
         "training",
     },
-    "_id_parameters": {"nn"},
+    "_rating_scale": {"_ratings", "_units", "_warnings", "nn"},
+    "_regressor": {"_base", "_rating_scale", "_ratings", "_sklearn_compat", "training"},
+    "_ranker": {"_base", "_fitted_model", "_ranking", "_ratings", "_sklearn_compat", "_warnings", "nn", "training"},
+    # what asks a fitted model
     "_unwrap": {"_base", "_fitted"},
     "_id_arguments": {"_columns"},
     "_raw_ids": {
@@ -63,15 +89,22 @@ MAY_IMPORT = {
         "_unwrap",
         "nn",
     },
-    "_recommend": {"_id_columns", "_numbers", "_progress", "_ranking", "_raw_ids", "_warnings", "nn"},
-    "export": {"_files", "_encoder", "_raw_ids", "_regressor", "_units", "_version", "nn"},
-    "inspection": {"_columns", "_id_arguments", "_raw_ids", "_unwrap", "_vocabulary", "nn"},
-    "metrics": {"_columns", "_containers", "_ranking", "_ratings", "_raw_ids", "nn"},
-    "model_selection": {"_columns", "_containers", "_numbers"},
-    "_ranker": {"_base", "_fitted_model", "_ranking", "_ratings", "_warnings", "nn", "training"},
-    "_rating_scale": {"_ratings", "_units", "_warnings", "nn"},
-    "_regressor": {"_base", "_rating_scale", "_ratings", "training"},
-    "training": {"_files", "_large", "_progress", "_random", "_warnings", "nn"},
+    "_recommend": {
+        "_id_columns",
+        "_numbers",
+        "_progress",
+        "_ranking",
+        "_raw_ids",
+        "_sklearn_compat",
+        "_warnings",
+        "nn",
+    },
+    "export": {"_files", "_encoder", "_raw_ids", "_regressor", "_sklearn_compat", "_units", "_version", "nn"},
+    "inspection": {"_columns", "_id_arguments", "_raw_ids", "_sklearn_compat", "_unwrap", "_vocabulary", "nn"},
+    "metrics": {"_columns", "_containers", "_ranking", "_ratings", "_raw_ids", "_sklearn_compat", "nn"},
+    # apart
+    "datasets": {"_sklearn_compat", "_warnings"},
+    "model_selection": {"_columns", "_containers", "_numbers", "_sklearn_compat"},
 }
 OPTIONAL = {
     "matplotlib",
@@ -114,10 +147,78 @@ def test_a_layer_imports_only_from_those_below_it(path):
     assert ours <= MAY_IMPORT.get(layer, set()) | {layer}
 
 
+# What one file alone imports, so that whoever reads another one need not know of it.
+IN_ONE_FILE = {
+    "skorch": {"training/_skorch.py"},
+    "mmap": {"_disk.py"},
+    "torch.nn.parallel": {"training/_processes.py"},
+    "sklearn.utils._param_validation": {"_sklearn_compat.py"},
+    "sklearn.utils._optional_dependencies": {"_sklearn_compat.py"},
+    "filelock": {"training/_checkpoints.py"},
+}
+
+
+@pytest.mark.parametrize("name", IN_ONE_FILE)
+def test_some_modules_are_imported_in_one_file_alone(name):
+    importing = {
+        str(path.relative_to(ROOT))
+        for path in modules()
+        if any(f"{found}.".startswith(f"{name}.") for found in imported(path))
+    }
+    assert importing == IN_ONE_FILE[name]
+
+
+def test_the_default_path_meets_neither_files_nor_processes():
+    code = (
+        "import sys, numpy as np; from sklearn_ncf import NCFRanker, NCFRegressor, recommend;"
+        "X = [[1, 1], [1, 2], [2, 1]];"
+        "model = NCFRegressor(max_epochs=1).fit(X, [1, 2, 3]).partial_fit([[3, 1]], [2.0]);"
+        "recommend(NCFRanker(max_epochs=1).fit(X), [2], n_items=1);"
+        "print(sorted({'sklearn_ncf._disk', 'sklearn_ncf.training._processes'} & set(sys.modules)))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "WORLD_SIZE"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout == "[]\n"
+
+
+def private_imports(path):
+    """Imports of private names, and of private modules of other packages, in a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.ImportFrom):
+            continue
+        package, *inner = node.module.split(".")
+        names = [alias.name for alias in node.names if alias.name != "__version__"]
+        if package != "sklearn_ncf":
+            private = [*inner, *names]
+        elif len(inner) > 1 and inner[0] != layer_of(path):
+            private = [inner[1], *names]
+        else:
+            private = names if inner else []
+        if any(name.startswith("_") for name in private):
+            yield ast.unparse(node)
+
+
+PRIVATE_OF_TORCH = "from torch.utils._python_dispatch import TorchDispatchMode"
+
+
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_skorch_is_imported_in_training_alone(path):
-    packages = {name.partition(".")[0] for name in imported(path)}
-    assert "skorch" not in packages or layer_of(path) == "training"
+def test_no_private_name_is_imported(path):
+    if path.name != "_sklearn_compat.py":
+        assert set(private_imports(path)) <= {PRIVATE_OF_TORCH}
+
+
+def test_a_private_import_is_found():
+    lines = {
+        "from sklearn_ncf.training._plan import Plan": True,
+        "from sklearn_ncf.nn._grid import GridScorer": False,
+        "from sklearn_ncf._seen import Seen, _keys": True,
+        "from sklearn_ncf._seen import Seen": False,
+        "from sklearn_ncf import _large": False,
+        "from sklearn.base import _fit_context": True,
+        "from sklearn.base import clone": False,
+    }
+    path = SimpleNamespace(read_text=lambda encoding: "\n".join(lines), relative_to=lambda root: Path("nn/a.py"))
+    assert list(private_imports(path)) == [line for line, is_private in lines.items() if is_private]
 
 
 OF_PYTHON = {"collections", "contextlib", "functools", "itertools", "math", "threading"}
@@ -138,9 +239,18 @@ def test_every_module_was_read():
     assert {"_base", "_columns", "_encoder", "nn", "training"} <= {layer_of(path) for path in modules()}
 
 
-# Files that work on what a fit has learned: they ask FittedModel and RawIds, and no estimator's inside.
-ASKING = ("_recommend", "_rating_scale", "metrics", "export", "inspection", "model_selection", "datasets", "training")
-OF_OTHER_LIBRARIES = {"_context", "_set_params_and_buffers_to_ignore_for_model"}
+# Private names of other libraries, each for want of a public one, and a method of named tuples.
+OF_OTHER_LIBRARIES = {
+    "_context",
+    "_forward_hooks",
+    "_forward_pre_hooks",
+    "_getframe",
+    "_overloadname",
+    "_parameter_constraints",
+    "_replace",
+    "_schema",
+    "_set_params_and_buffers_to_ignore_for_model",
+}
 
 
 def others_underscore_names(path):
@@ -158,9 +268,7 @@ def others_underscore_names(path):
                 yield f"{ast.unparse(node)} in line {node.lineno}"
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in modules() if layer_of(path) in ASKING], ids=lambda path: str(path.relative_to(ROOT))
-)
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_underscore_name_of_another_module_is_touched(path):
     found = [
         use for use in others_underscore_names(path) if use.split(" in ")[0].split(".")[-1] not in OF_OTHER_LIBRARIES
@@ -201,3 +309,25 @@ def test_what_tells_networks_apart_is_found(tmp_path):
     path = tmp_path / "file.py"
     path.write_text("hasattr(net.module_, 'observe'); isinstance(x, EmbeddingNN); isinstance(x, str); hasattr(X, 'y')")
     assert list(asks_what_a_network_is(path)) == ["hasattr(net.module_, 'observe')", "isinstance(x, EmbeddingNN)"]
+
+
+MOST_PARAMETERS = 8
+MOST_LINES = 400
+# Signatures that users call by keyword, and the `__init__` that the estimators share.
+LONG = {"__init__": ("_base", "_ranker", "_regressor", "nn"), "make_ratings": ("datasets",)}
+LONG |= {"from_estimator": ("inspection",)}
+
+
+def parameters_of(path):
+    """How many parameters each function or method of a file has, ``self`` not counted."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            arguments = node.args.posonlyargs + node.args.args + node.args.kwonlyargs
+            yield node.name, len([argument for argument in arguments if argument.arg not in ("self", "cls")])
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_and_lists_of_parameters_are_short(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+    long = {name for name, n_parameters in parameters_of(path) if n_parameters > MOST_PARAMETERS}
+    assert all(layer_of(path) in LONG.get(name, ()) for name in long), long

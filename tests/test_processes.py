@@ -96,11 +96,11 @@ def test_a_process_that_dies_ends_the_run_with_an_error_and_the_next_run_goes_on
 
 
 def test_the_shares_of_a_batch_are_its_rows_once(monkeypatch):
-    monkeypatch.setattr(_processes, "n_processes", lambda: 3)
-    shares = []
+    monkeypatch.setattr(_processes.distributed, "get_world_size", lambda: 3)
+    processes, shares = _processes.Processes(), []
     for rank in range(3):
         monkeypatch.setattr(_processes.distributed, "get_rank", lambda rank=rank: rank)
-        shares += list(range(12)[_processes.share_of(12)])
-        assert list(range(13)[_processes.share_of(13)]) == list(range(13))  # no even share: each computes all
+        shares += list(range(12)[processes.local_slice(12)])
+        assert list(range(13)[processes.local_slice(13)]) == list(range(13))  # no even share: each computes all
     assert shares == list(range(12))
-    assert [_processes.in_whole_shares(size) for size in (1, 3, 4096)] == [3, 3, 4098]
+    assert [processes.in_whole_shares(size) for size in (1, 3, 4096)] == [3, 3, 4098]

@@ -341,8 +341,8 @@ def test_optimizer_can_be_a_class_of_torch(quick, ratings):
 
 def test_batch_size_auto_gives_small_data_small_batches(ratings):
     for n_rows, expected in [(100, 32), (10_000, 100), (1_000_000, 4096)]:
-        assert NCFRegressor()._batch_size(n_rows) == expected
-    assert NCFRegressor(batch_size=7)._batch_size(10_000) == 7
+        assert NCFRegressor()._settings.auto_batch_size(n_rows) == expected
+    assert NCFRegressor(batch_size=7)._settings.auto_batch_size(10_000) == 7
 
 
 def test_a_failed_fit_leaves_a_fitted_model_as_it_was(quick, ratings):

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
+from sklearn_ncf.nn import EmbeddingNN
 from sklearn_ncf.training._objectives import SquaredError
-from sklearn_ncf.training._optimizers import optimizer_params
-from sklearn_ncf.training._plan import Plan
+from sklearn_ncf.training._optimizers import chosen_optimizer
 from sklearn_ncf.training._rowwise import RowwiseAdamW, mark_tables
 
 N_ROWS = 100
@@ -93,8 +93,7 @@ def test_schedules_reach_dense_parameters_and_tables():
 
 def test_auto_is_row_wise_for_large_tables_alone():
     def chosen(optimizer, n_table_rows):
-        plan = Plan(objective=SquaredError, optimizer=optimizer, n_ratings=10**6, batch_size=1000)
-        return optimizer_params(plan, n_table_rows=n_table_rows, bias=None)["optimizer"]
+        return chosen_optimizer(optimizer, EmbeddingNN, {"n_ids": [n_table_rows]}, SquaredError, batch_size=1000)
 
     assert chosen("auto", 1_000) is chosen("auto", 70_000) is torch.optim.Adam
     assert chosen("auto", 70_001) is RowwiseAdamW

@@ -8,14 +8,15 @@ import torch
 from sklearn.base import clone
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler, ProgressBar
 
-from sklearn_ncf.training import Ratings, resolve_device
+from sklearn_ncf._interactions import Interactions
+from sklearn_ncf.training import InteractionDataset, resolve_device
 from sklearn_ncf.training._batches import BatchIterator
 from sklearn_ncf.training._objectives import RATING_OBJECTIVES
 
 
 def table(n_rows):
     codes = np.stack([np.arange(n_rows), np.arange(n_rows) % 3], axis=1)
-    return Ratings(codes, np.arange(n_rows, dtype=float), np.arange(1.0, n_rows + 1))
+    return InteractionDataset(Interactions(codes, np.arange(n_rows, dtype=float), np.arange(1.0, n_rows + 1)))
 
 
 def test_batches_hold_every_row_once_the_last_partial_one_included():
@@ -117,7 +118,7 @@ def test_callbacks_that_watch_batches_find_them_and_change_nothing(quick, rating
     settings = {"learning_rate_schedule": "constant", "early_stopping": True}
     watched = quick(callbacks=[ProgressBar(), BatchLog(log), stepping], **settings).fit(X, y)
     unwatched = quick(**settings).fit(X, y)
-    assert len(log) == 3 * len(BatchIterator(table(1800), watched._batch_size(1800)))
+    assert len(log) == 3 * len(BatchIterator(table(1800), watched._settings.auto_batch_size(1800)))
     assert all(np.isfinite(log))
     np.testing.assert_array_equal(watched.predict(X), unwatched.predict(X))
     columns = ["train_loss", "valid_loss", "learning_rate"]

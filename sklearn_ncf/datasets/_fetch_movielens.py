@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sklearn.datasets import get_data_home
-from sklearn.utils._param_validation import StrOptions, validate_params
 
+from sklearn_ncf._sklearn_compat import StrOptions, validate_params
 from sklearn_ncf._warnings import warn_caller
 from sklearn_ncf.datasets._movielens_files import open_archive
 from sklearn_ncf.datasets._read_movielens import read_files, read_movielens

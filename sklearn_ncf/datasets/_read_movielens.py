@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.utils._param_validation import validate_params
 
+from sklearn_ncf._sklearn_compat import validate_params
 from sklearn_ncf.datasets._movielens_bunch import CITATION, DTYPES, ITEM_COLUMNS, data_and_target, movielens_bunch
 from sklearn_ncf.datasets._movielens_files import (
     MAX_MOVIES_SIZE,

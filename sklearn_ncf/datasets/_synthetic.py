@@ -5,7 +5,8 @@ from numbers import Integral, Real
 import numpy as np
 import pandas as pd
 from sklearn.utils import Bunch, check_random_state
-from sklearn.utils._param_validation import Interval, validate_params
+
+from sklearn_ncf._sklearn_compat import Interval, validate_params
 
 # The make-up of a rating, as shares of the width of the rating range. In the default range of
 # 1 to 5 stars: mean 3.4, standard deviations 0.4 (user), 0.4 (item) and 0.5 (their match), near

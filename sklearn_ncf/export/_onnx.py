@@ -18,8 +18,7 @@ from sklearn_ncf._regressor import NCFRegressor
 from sklearn_ncf._units import ORDINARY
 from sklearn_ncf._version import __version__
 from sklearn_ncf.export._silence import silence
-from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, EmbeddingNN
-from sklearn_ncf.nn._settings import default_settings
+from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, EmbeddingNN, default_settings
 
 LARGEST = 2**31 - 2**20  # bytes: a protobuf message holds less than two gibibytes, and the graph itself needs a few
 INT64 = np.iinfo(np.int64)

@@ -1,8 +1,8 @@
 """TrainingHistoryDisplay: how a training went, epoch by epoch."""
 
 import numpy as np
-from sklearn.utils._optional_dependencies import check_matplotlib_support
 
+from sklearn_ncf._sklearn_compat import check_matplotlib_support
 from sklearn_ncf._unwrap import unwrap
 from sklearn_ncf.inspection._free_space import place_legend
 

@@ -4,11 +4,11 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, validate_params
 
 from sklearn_ncf._containers import as_numbers
 from sklearn_ncf._ranking import hit_rates, ndcgs, recalls, reciprocal_ranks
 from sklearn_ncf._ratings import check_weight
+from sklearn_ncf._sklearn_compat import Interval, validate_params
 
 CONSTRAINTS = {"k": [Interval(Integral, 1, None, closed="left")], "sample_weight": ["array-like", None]}
 

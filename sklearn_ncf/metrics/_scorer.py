@@ -5,12 +5,12 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
-from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 
 from sklearn_ncf._columns import MISSING, read_table
 from sklearn_ncf._containers import as_local, as_numbers
-from sklearn_ncf._ranking import METRICS, values_of_queries
+from sklearn_ncf._ranking import METRICS, Rankings, places_among
 from sklearn_ncf._raw_ids import RawIds
+from sklearn_ncf._sklearn_compat import Interval, StrOptions, validate_parameter_constraints
 from sklearn_ncf.nn import ITEM, USER
 
 
@@ -166,15 +166,13 @@ class RankingScorer(BaseEstimator):
         missed_pairs = np.unique(np.stack([owners[missed], distinct[missed, ITEM]], axis=1), axis=0)
 
         positives, listed = codes[~missed, ITEM], distinct[~missed, ITEM]
-        columns = np.searchsorted(items, positives).clip(max=len(items) - 1)
-        unknown = items[columns] != positives
+        columns, known = places_among(items, positives)
+        unknown = ~known
         _, first_of_unknown, number = np.unique(listed[unknown], return_index=True, return_inverse=True)
         columns[unknown] = len(items) + number.ravel()
         candidates = np.append(items, positives[unknown][first_of_unknown])
         seen, seen_items = ids.fitted.seen, ids.mask_pooled(ITEM, candidates)
-        return values_of_queries(
-            METRICS[self.metric],
-            int(self.k),
+        rankings = Rankings(
             scorer=ids.grid_scorer(candidates),
             n_candidates=len(candidates),
             queries=codes[first][:, others],
@@ -183,6 +181,7 @@ class RankingScorer(BaseEstimator):
             seen=lambda block: seen.among(ids.mask_pooled(USER, block[:, USER]), seen_items),
             n_missed=np.bincount(missed_pairs[:, 0], minlength=len(first)),
         )
+        return rankings.values(METRICS[self.metric], int(self.k))
 
     def _among_sampled(self, ids, items, codes, missed):
         """A list of sampled items for each positive."""

@@ -4,11 +4,11 @@ from numbers import Integral
 
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator
-from sklearn.utils.validation import _num_samples
 
 from sklearn_ncf._columns import as_objects, as_table_name, kinds_of, read_table
 from sklearn_ncf._containers import as_local
 from sklearn_ncf._numbers import as_python
+from sklearn_ncf._sklearn_compat import num_samples
 
 
 class LeaveLastOut(BaseCrossValidator):
@@ -115,7 +115,7 @@ class LeaveLastOut(BaseCrossValidator):
         X = as_local(X, "X")
         if groups is not None:
             groups = as_local(groups, "groups")
-            n_groups, n_rows = _num_samples(groups), _num_samples(X)
+            n_groups, n_rows = num_samples(groups), num_samples(X)
             if n_groups != n_rows:
                 raise ValueError(f"groups must hold a user for each of the {n_rows} rows of X; it holds {n_groups}.")
             _, columns = read_table(_as_table(groups), estimator=self)

@@ -1,6 +1,6 @@
 """EmbeddingNN: the networks of He et al. (2017) over any number of id columns, with biases and a bounded output."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -226,14 +226,7 @@ class EmbeddingNN(Network):
         vectors = self.embedding(rows)
         return vectors if self.history is None else vectors + self.history(rows)
 
-    def observe(
-        self,
-        codes: Tensor,
-        n_batches: int,
-        *,
-        partners: Tensor | None = None,
-        let_go: Callable[[], None] | None = None,
-    ) -> None:
+    def observe(self, codes: Tensor, n_batches: int, *, storage=None) -> None:
         """Tell the histories which users and items have been rated together.
 
         Parameters
@@ -241,14 +234,13 @@ class EmbeddingNN(Network):
         codes : Tensor of shape (n_pairs, 2), integer
             Codes of users and items, each pair once.
         n_batches : int
-            Batches an epoch: histories are brought up to date several times an epoch.
-        partners : Tensor of shape (2 * n_pairs,), int32, optional
-            Where to keep the pairs while there is training, memory-mapped for instance.
-        let_go : callable, optional
-            Called without arguments wherever a part of `partners` has been written or read.
+            Batches per epoch: histories are refreshed several times per epoch.
+        storage : object, optional
+            Where to keep the pairs during training on a CPU: ``new(shape, dtype)`` makes a numpy array,
+            ``release_pages(array)`` is called whenever a part of it has been written or read.
         """
         if self.history is not None:
-            self.history.observe(codes, self.first_rows[:2], n_batches, partners=partners, let_go=let_go)
+            self.history.observe(codes, self.first_rows[:2], n_batches, storage=storage)
 
     def remember(self, codes: Tensor) -> None:
         """Tell the histories of further pairs, none of which `observe` told of; their vectors stay as they are."""
@@ -367,6 +359,16 @@ def keeps(class_: type, names: Sequence[str]) -> bool:
     """Whether a class is `EmbeddingNN`, or inherits all methods of these names from it."""
     inherits = issubclass(class_, EmbeddingNN)
     return inherits and all(getattr(class_, name) is getattr(EmbeddingNN, name) for name in names)
+
+
+def reads_standard_rows(class_: type) -> bool:
+    """Whether networks of a class have the tables of `EmbeddingNN` and read no other rows of them."""
+    return keeps(class_, ("__init__", *READING))
+
+
+def bias_of(class_: type, params: dict) -> str | None:
+    """The name of the table of biases of a network with some parameters; None if it has none that is known."""
+    return "bias.weight" if issubclass(class_, EmbeddingNN) and params.get("use_bias", True) else None
 
 
 def pairwise_products(vectors: Tensor) -> Tensor:

@@ -1,7 +1,9 @@
 """History: what an id was rated together with, as a vector, at a cost that does not grow with the histories."""
 
 from collections.abc import Callable
+from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -61,18 +63,10 @@ class History(nn.Module):
         self._share: Tensor | None = None  # of a partner in a history, while there is training
         self.average: Callable[[list[Tensor]], None] | None = None  # over processes that train together, in place
 
-    def observe(
-        self,
-        codes: Tensor,
-        first_rows: Tensor,
-        n_batches: int,
-        *,
-        partners: Tensor | None = None,
-        let_go: Callable[[], None] | None = None,
-    ) -> None:
+    def observe(self, codes: Tensor, first_rows: Tensor, n_batches: int, *, storage=None) -> None:
         """Take the pairs in training, each once, in codes whose table rows begin with `first_rows`.
 
-        `n_batches` make an epoch. The other two are those of `EmbeddingNN.observe`.
+        `n_batches` make an epoch. `storage` is that of `EmbeddingNN.observe`.
         """
         weight = self.weight
 
@@ -81,9 +75,8 @@ class History(nn.Module):
 
         counts = sum(torch.bincount(rows.flatten(), minlength=len(weight)) for rows in parts())
         self._offsets = F.pad(counts.cumsum(0), (1, 0))
-        if partners is None:
-            partners = torch.empty(2 * len(codes), dtype=torch.int32, device=weight.device)
-        self._partners, self._let_go = partners, let_go
+        self._partners, self._release_pages = _new_partners(2 * len(codes), weight.device, storage)
+        partners = self._partners
         free = self._offsets[:-1].clone()  # the next place of each row's partners
         for rows in parts():
             for own, others in (rows.unbind(1), rows.flip(1).unbind(1)):
@@ -92,8 +85,7 @@ class History(nn.Module):
                 places = torch.arange(len(own), device=own.device) + (free[ids] - n.cumsum(0) + n).repeat_interleave(n)
                 partners[places] = others[order].int()
                 free[ids] += n
-            if let_go is not None:
-                let_go()
+            self._release_pages()
         self.counts.copy_(counts.unsqueeze(1))
         self._share = self._share_of(self.counts)
         self._interval = max(1, n_batches // self.REFRESHES)
@@ -164,7 +156,7 @@ class History(nn.Module):
 
     def end_training(self) -> None:
         """Let go of what only training needs: the pairs, and tables of gradients."""
-        self._let_go = self._partners = self._offsets = self._share = self._of_sums = self._of_weight = None
+        self._release_pages = self._partners = self._offsets = self._share = self._of_sums = self._of_weight = None
         self.average = None
 
     @torch.no_grad()
@@ -200,5 +192,16 @@ class History(nn.Module):
             partners = self._partners[ends[0] : ends[-1]]
             offsets = (ends - ends[0]).to(partners.dtype)
             yield rows, F.embedding_bag(partners, table, offsets, mode="sum", include_last_offset=True)
-            if self._let_go is not None:
-                self._let_go()
+            self._release_pages()
+
+
+def _new_partners(n: int, device: torch.device, storage) -> tuple[Tensor, Callable[[], None]]:
+    """A tensor of `n` partners, and what releases the memory that holds them, where they are stored elsewhere."""
+    if storage is None or device.type != "cpu":
+        return torch.empty(n, dtype=torch.int32, device=device), _no_pages
+    array = storage.new(n, np.int32)
+    return torch.from_numpy(array), partial(storage.release_pages, array)
+
+
+def _no_pages() -> None:
+    """Release nothing."""

@@ -14,7 +14,7 @@ class Network(nn.Module):
 
     tells_missing_apart = False  # whether a missing id arrives as -2, not as -1 like an unknown one
 
-    def observe(self, codes: Tensor, n_batches: int, **places) -> None:
+    def observe(self, codes: Tensor, n_batches: int, *, storage=None) -> None:
         """Take note of the pairs of users and items in training; see `EmbeddingNN.observe`."""
 
     def fill_untrained(self, counts: Sequence[Tensor], means: Sequence[Tensor] | None = None) -> None:

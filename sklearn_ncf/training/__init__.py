@@ -1,7 +1,7 @@
 """Training: the only place that imports skorch."""
 
 from sklearn_ncf.training._anchor import Anchor
-from sklearn_ncf.training._batches import Ratings
+from sklearn_ncf.training._batches import InteractionDataset
 from sklearn_ncf.training._callback_copies import copy_callbacks
 from sklearn_ncf.training._callbacks import SCHEDULES, build_callbacks, is_callback, undefined_score
 from sklearn_ncf.training._checkpoints import Checkpoints, NoCheckpoints
@@ -15,16 +15,11 @@ from sklearn_ncf.training._objectives import (
     Objective,
     RankingObjective,
     RatingObjective,
+    named_objectives,
 )
-from sklearn_ncf.training._optimizers import OPTIMIZERS, SOLVERS, chosen_optimizer, optimizer_class
+from sklearn_ncf.training._one_process import processes
+from sklearn_ncf.training._optimizers import OPTIMIZERS, SOLVERS, chosen_optimizer, chosen_solver, has_weight_decay
 from sklearn_ncf.training._plan import Plan, auto_batch_size
-from sklearn_ncf.training._processes import (
-    agreed_seed,
-    from_first,
-    in_whole_shares,
-    is_first_process,
-    refuse_differences,
-)
 from sklearn_ncf.training._solvers import Solver, is_solver
 
 __all__ = [
@@ -35,15 +30,14 @@ __all__ = [
     "SOLVERS",
     "Anchor",
     "Checkpoints",
+    "InteractionDataset",
     "NegativeSampler",
     "NoCheckpoints",
     "Objective",
     "Plan",
     "RankingObjective",
     "RatingObjective",
-    "Ratings",
     "Solver",
-    "agreed_seed",
     "as_tensors",
     "auto_batch_size",
     "best_epoch_of",
@@ -51,16 +45,15 @@ __all__ = [
     "build_net",
     "check_memory",
     "chosen_optimizer",
+    "chosen_solver",
     "copy_callbacks",
-    "from_first",
+    "has_weight_decay",
     "history_of",
-    "in_whole_shares",
     "is_callback",
-    "is_first_process",
     "is_solver",
-    "optimizer_class",
+    "named_objectives",
     "predict_ratings",
-    "refuse_differences",
+    "processes",
     "resolve_device",
     "train",
     "undefined_score",

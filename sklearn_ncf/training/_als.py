@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from sklearn_ncf.nn import ITEM, USER
-from sklearn_ncf.training._batches import Ratings
+from sklearn_ncf.training._batches import InteractionDataset
 from sklearn_ncf.training._objectives import SquaredErrorOfAll
 from sklearn_ncf.training._solvers import Solver
 
@@ -75,7 +75,7 @@ class AlternatingLeastSquares(Solver):
         self._sides = []
 
     @torch.no_grad()
-    def sweep(self, network, data: Ratings) -> float:
+    def sweep(self, network, data: InteractionDataset) -> float:
         """Solve for all users, then for all items, and return the mean loss of a positive."""
         if not self._sides:
             codes, _, *weight = data.columns()

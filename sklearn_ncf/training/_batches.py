@@ -7,33 +7,29 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sklearn_ncf._large import blocks_of, let_go
-from sklearn_ncf.nn._generators import generator_on
+from sklearn_ncf._interactions import Interactions
+from sklearn_ncf._large import blocks_of
+from sklearn_ncf._storage import storage_of
+from sklearn_ncf.nn import generator_on
 from sklearn_ncf.training._negatives import Negatives, NegativeSampler
-from sklearn_ncf.training._processes import share_of
+from sklearn_ncf.training._one_process import processes
 
 
-class Ratings(Dataset):
-    """Codes, ratings and weights as tensors on the training device, and what draws negatives for them, if needed.
+class InteractionDataset(Dataset):
+    """Interactions as tensors on the training device, and what draws negatives for them, if needed.
 
-    codes : integer array of shape (n_rows, n_columns). ratings : array of shape (n_rows,), in rating units.
-    sample_weight : array of shape (n_rows,), or None.
-
-    Many rows, which come mixed, stay where they are and are brought to the device block by block.
+    Many rows, which come shuffled in blocks, stay where they are and are copied to the device block by block.
     """
 
     def __init__(
-        self,
-        codes: np.ndarray,
-        ratings: np.ndarray,
-        sample_weight: np.ndarray | None = None,
-        device: str = "cpu",
-        sampler: NegativeSampler | None = None,
+        self, interactions: Interactions, *, device: str = "cpu", sampler: NegativeSampler | None = None
     ) -> None:
+        codes, weights = interactions.codes, interactions.weights
         self.sampler = sampler
         self.device = device
-        self._arrays = [codes, ratings] if sample_weight is None else [codes, ratings, sample_weight]
-        self._mean_weight = None if sample_weight is None else sample_weight.mean(dtype=np.float64)
+        self._arrays = [codes, interactions.targets] if weights is None else [codes, interactions.targets, weights]
+        self._mean_weight = None if weights is None else weights.mean(dtype=np.float64)
+        self._storage = storage_of(*self._arrays)
         self._blocks = blocks_of(len(codes))
         if len(self._blocks) == 1:
             self._tensors = self._brought(slice(None))
@@ -58,7 +54,7 @@ class Ratings(Dataset):
                 order = _permutation(len(columns[0])).to(columns[0].device)
                 columns = [column[order] for column in columns]
             yield columns
-            let_go(*self._arrays)
+            self._storage.release_pages(*self._arrays)
 
     def _stored(self, rows: slice) -> list[Tensor]:
         return self._brought(rows) if len(self._blocks) > 1 else [column[rows] for column in self._tensors]
@@ -92,13 +88,13 @@ class Batch(tuple):
 
 
 class BatchIterator:
-    """Yield `Ratings` in batches, the last one shorter where the rows do not divide evenly.
+    """Yield an `InteractionDataset` in batches, the last one shorter where the rows do not divide evenly.
 
     Negatives are drawn afresh for each batch; those of unshuffled rows, which validate, are the same every time. Of
     several processes that train together, each gets its share of every shuffled batch.
     """
 
-    def __init__(self, dataset: Ratings, batch_size: int, shuffle: bool = False) -> None:
+    def __init__(self, dataset: InteractionDataset, batch_size: int, shuffle: bool = False) -> None:
         self.dataset = dataset
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -108,13 +104,13 @@ class BatchIterator:
 
     def __iter__(self) -> Iterator[Batch]:
         sampler, device = self.dataset.sampler, self.dataset.device
-        generator = generator_on(device)
+        generator, together = generator_on(device), processes()
         if sampler is not None and not self.shuffle:
             generator = torch.Generator(device).manual_seed(0)
         for codes, *others in self._slices():
             codes = codes.long()
             n_rows = len(codes)
-            rows = share_of(n_rows) if self.shuffle else slice(n_rows)
+            rows = together.local_slice(n_rows) if self.shuffle else slice(n_rows)
             batch = Batch(*(column[rows] for column in (codes, *others)))
             if sampler is not None:
                 batch.negatives = sampler(codes, generator).of(rows)

@@ -8,7 +8,8 @@ import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
-from skorch.callbacks import Callback
+
+from sklearn_ncf.training._skorch import Callback
 
 COPIED = (Callback, MethodType, BaseEstimator, dict, list, tuple, set, np.ndarray, torch.Tensor)
 

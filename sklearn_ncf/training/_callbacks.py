@@ -4,12 +4,12 @@ import math
 import re
 
 import torch
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 
 from sklearn_ncf._progress import progress_bar
 from sklearn_ncf.training._callback_copies import copy_callbacks
 from sklearn_ncf.training._checkpoints import WriteCheckpoints
 from sklearn_ncf.training._optimizers import has_momentum
+from sklearn_ncf.training._skorch import Callback, EarlyStopping, LRScheduler
 
 BEST_EPOCH = "early_stopping"  # name of the callback that knows the best epoch
 SCHEDULES = ("constant", "one_cycle")
@@ -52,7 +52,7 @@ def undefined_score(net):
     return math.nan
 
 
-def build_callbacks(plan, *, user_callbacks, has_validation, validation_score, checkpoints):
+def build_callbacks(plan, *, user_callbacks, has_validation=False, validation_score=None, checkpoints=None):
     """All callbacks of one fit: copies of the user's, and those that its plan asks for.
 
     `validation_score`, a function of the net, chooses the epoch in the place of the validation loss.

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from skorch.callbacks import EarlyStopping
 from torch import Tensor
 
-from sklearn_ncf.nn import FastDropout
-from sklearn_ncf.nn._generators import generator_on
+from sklearn_ncf.nn import FastDropout, generator_on
+from sklearn_ncf.training._skorch import EarlyStopping
 
 OF_ANY_STATE = {"module", "history", "callbacks", "optimizer", "seed"}
 OF_RUNNING = {"masks", "random", "frozen"}  # further parts of a state to resume from,

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
-from skorch.callbacks import Callback
 
 from sklearn_ncf._files import TEMPORARY, write_whole
 from sklearn_ncf._warnings import warn_caller
 from sklearn_ncf.training._checkpoint_state import state_of_training
+from sklearn_ncf.training._skorch import Callback
 
 MAGIC = b"sklearn_ncf checkpoint 1, crc32 "
 HEADER = len(MAGIC) + 9  # with eight hexadecimal digits and the end of the line

@@ -5,26 +5,37 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 import numpy as np
 import pandas as pd
 import torch
-from skorch import NeuralNet
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler, PassthroughScoring
-from skorch.helper import predefined_split
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from sklearn_ncf.nn import ITEM, EmbeddingNN, score_lists
-from sklearn_ncf.nn._embedding_nn import READING, keeps
-from sklearn_ncf.nn._generators import global_generators_lent, replacing_global_generators
-from sklearn_ncf.nn._network import of_network
-from sklearn_ncf.nn._settings import default_settings
-from sklearn_ncf.training._batches import Batch, BatchIterator, Ratings
+from sklearn_ncf._interactions import Interactions
+from sklearn_ncf.nn import (
+    ITEM,
+    EmbeddingNN,
+    bias_of,
+    default_settings,
+    global_generators_lent,
+    of_network,
+    replacing_global_generators,
+    score_lists,
+)
+from sklearn_ncf.training._batches import Batch, BatchIterator, InteractionDataset
 from sklearn_ncf.training._callbacks import BEST_EPOCH, explain_missing_column
 from sklearn_ncf.training._checkpoint_state import has_stopped, restore_training
 from sklearn_ncf.training._checkpoints import Checkpoints
 from sklearn_ncf.training._objectives import RankingObjective
+from sklearn_ncf.training._one_process import processes
 from sklearn_ncf.training._optimizers import optimizer_params
 from sklearn_ncf.training._plan import Plan
-from sklearn_ncf.training._processes import SharedTraining, mean_over_processes, n_processes
 from sklearn_ncf.training._rowwise import RowwiseAdamW, mark_tables
+from sklearn_ncf.training._skorch import (
+    Callback,
+    EarlyStopping,
+    LRScheduler,
+    NeuralNet,
+    PassthroughScoring,
+    predefined_split,
+)
 from sklearn_ncf.training._solvers import Solver
 
 LISTS_AT_ONCE = 2048  # of positives and their negatives, in validation
@@ -40,7 +51,7 @@ class NCFNet(NeuralNet):
 
     penalty_ = None  # of a batch's codes, added to the loss that is minimised but not to the one that is reported
     solver_: Solver | None = None  # what fits the network in the place of gradients
-    shared_: SharedTraining | None = None  # what makes the steps of several processes one
+    shared_ = None  # what makes the steps of several processes one, a SharedTraining
     finalized_ = False  # whether training has ended, or was interrupted, and everything after it is done
 
     def on_epoch_end(self, net, **kwargs):
@@ -69,10 +80,11 @@ class NCFNet(NeuralNet):
 
     def get_dataset(self, X, y=None):
         """As skorch's, for codes as an array."""
-        if isinstance(X, Ratings):
+        if isinstance(X, InteractionDataset):
             return X
         codes = np.asarray(X, dtype=np.int64)
-        return Ratings(codes, np.zeros(len(codes)) if y is None else np.asarray(y), device=self.device)
+        targets = np.zeros(len(codes)) if y is None else np.asarray(y)
+        return InteractionDataset(Interactions(codes, targets), device=self.device)
 
     def run_single_epoch(self, iterator, training, prefix, step_fn, **fit_params):
         """As skorch's, but batches are written down one by one only where a callback watches them."""
@@ -104,7 +116,7 @@ class NCFNet(NeuralNet):
         self._set_training(True)
         predicted, loss = self._forward(batch)
         self._descend(batch, loss)
-        return {"loss": self.criterion_.in_rating_units(mean_over_processes(loss.detach())), "y_pred": predicted}
+        return {"loss": self.criterion_.in_rating_units(processes().mean(loss.detach())), "y_pred": predicted}
 
     def validation_step(self, batch: Batch, **fit_params):
         self._set_training(False)
@@ -135,7 +147,7 @@ class NCFNet(NeuralNet):
                 losses[len(sizes)] = loss.detach()
                 sizes.append(batch.n_rows)
         sizes = torch.tensor(sizes, dtype=torch.float64)
-        mean = mean_over_processes(losses.cpu().double() @ sizes / sizes.sum())
+        mean = processes().mean(losses.cpu().double() @ sizes / sizes.sum())
         self._record_epoch(prefix, mean.item(), n_rows=int(sizes.sum()), n_batches=len(sizes))
 
     def _record_epoch(self, prefix: str, loss: float, *, n_rows: int, n_batches: int) -> None:
@@ -260,12 +272,7 @@ def build_net(module: type[nn.Module], module_params: dict, plan: Plan, callback
         callbacks=callbacks,
         device=plan.device,
         verbose=int(plan.verbose == 2),
-        **optimizer_params(
-            plan,
-            # "auto" trains row by row only networks of which it is known that they read no other rows
-            n_table_rows=sum(module_params["n_ids"]) if keeps(module, ("__init__", *READING)) else 0,
-            bias="bias.weight" if issubclass(module, EmbeddingNN) and module_params.get("use_bias", True) else None,
-        ),
+        **optimizer_params(plan, bias=bias_of(module, module_params)),
         **{f"module__{name}": value for name, value in module_params.items()},
         **quiet,
     )
@@ -277,8 +284,8 @@ def build_net(module: type[nn.Module], module_params: dict, plan: Plan, callback
 
 def train(
     net: NCFNet,
-    data: Ratings,
-    validation: Ratings | None = None,
+    data: InteractionDataset,
+    validation: InteractionDataset | None = None,
     *,
     id_counts: list[np.ndarray] | None = None,
     id_means: list[np.ndarray] | None = None,
@@ -301,8 +308,8 @@ def train(
     net.notify("on_train_begin", X=data, y=None)
     if state is not None:
         restore_training(net, state, checkpoints.source)
-    if n_processes() > 1 and net.solver_ is None:  # a solver does the same in all processes
-        net.shared_ = SharedTraining(net)
+    if net.solver_ is None:  # a solver does the same in all processes
+        net.shared_ = processes().shared_training(net)
     try:
         if not has_stopped(net):
             net.fit_loop(data, epochs=net.max_epochs - len(net.history))

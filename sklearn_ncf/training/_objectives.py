@@ -149,3 +149,8 @@ class BPR(RankingObjective):
 
 RATING_OBJECTIVES = {"squared_error": SquaredError, "absolute_error": AbsoluteError, "huber": Huber}
 RANKING_OBJECTIVES = {"squared_error": SquaredErrorOfAll, "softmax": Softmax, "bce": BCE, "bpr": BPR}
+
+
+def named_objectives(kind: type[Objective]) -> dict[str, type[Objective]]:
+    """The objectives of ratings or of rankings by their names."""
+    return RANKING_OBJECTIVES if issubclass(kind, RankingObjective) else RATING_OBJECTIVES

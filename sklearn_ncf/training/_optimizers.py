@@ -4,10 +4,11 @@ import inspect
 
 import torch
 
+from sklearn_ncf.nn import reads_standard_rows
 from sklearn_ncf.training._als import AlternatingLeastSquares
 from sklearn_ncf.training._plan import Plan
 from sklearn_ncf.training._rowwise import RowwiseAdamW
-from sklearn_ncf.training._solvers import NoSteps, is_solver
+from sklearn_ncf.training._solvers import NoSteps, Solver, is_solver
 
 OPTIMIZERS = {
     "auto": torch.optim.Adam,
@@ -27,24 +28,43 @@ def optimizer_class(optimizer: str | type) -> type:
     return OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer
 
 
-def chosen_optimizer(optimizer: str | type, *of_fit) -> str | type:
-    """A solver's class where the parameter `optimizer` asks for one, or leaves it open and one is there, else itself.
+def chosen_solver(optimizer: str | type, *of_fit) -> type[Solver] | None:
+    """The solver that the parameter `optimizer` asks for, or that "auto" finds; None where gradients fit.
 
     `of_fit` is what `Solver.supports` takes. Raises `ValueError` where the solver asked for does not support it.
     """
     if optimizer == "auto":
-        return next((solver for solver in SOLVERS.values() if solver.supports(*of_fit)), optimizer)
+        return next((solver for solver in SOLVERS.values() if solver.supports(*of_fit)), None)
     solver = optimizer_class(optimizer)
     if not is_solver(solver):
-        return optimizer
+        return None
     if not solver.supports(*of_fit):
         raise ValueError(f"must not be {optimizer!r} but with {solver.needs}; use 'auto'.")
     return solver
 
 
-def has_momentum(optimizer: str | type) -> bool:
+def chosen_optimizer(
+    optimizer: str | type, module: type, module_params: dict, objective: type, *, batch_size: int
+) -> type:
+    """The class of solvers or of optimizers that the parameter `optimizer` stands for in a training.
+
+    "auto" trains row by row only networks of which it is known that they read no other rows.
+    """
+    solver = chosen_solver(optimizer, module, module_params, objective)
+    if solver is not None or optimizer != "auto":
+        return solver or optimizer_class(optimizer)
+    n_table_rows = sum(module_params["n_ids"]) if reads_standard_rows(module) else 0
+    return RowwiseAdamW if n_table_rows > ROWWISE_FROM * batch_size else torch.optim.Adam
+
+
+def has_weight_decay(optimizer: str | type) -> bool:
+    """Whether what the parameter `optimizer` names takes a weight decay."""
+    return "weight_decay" in inspect.signature(optimizer_class(optimizer)).parameters
+
+
+def has_momentum(optimizer: type) -> bool:
     """Whether a schedule can cycle the optimizer's momentum."""
-    parameters = inspect.signature(optimizer_class(optimizer)).parameters
+    parameters = inspect.signature(optimizer).parameters
     return "betas" in parameters or ("momentum" in parameters and parameters["momentum"].default != 0)
 
 
@@ -57,16 +77,14 @@ def auto_weight_decay(class_: type, plan: Plan) -> float | None:
     return None
 
 
-def optimizer_params(plan: Plan, *, n_table_rows: int, bias: str | None) -> dict:
+def optimizer_params(plan: Plan, *, bias: str | None) -> dict:
     """The net's parameters for an optimizer: its class, weight decay, and torch's fused step where it has one.
 
     `bias` is the name of the network's table of biases, if there is one.
     """
     if plan.solves:
         return {"optimizer": NoSteps}
-    class_, weight_decay = optimizer_class(plan.optimizer), plan.weight_decay
-    if plan.optimizer == "auto" and n_table_rows > ROWWISE_FROM * plan.batch_size:
-        class_ = RowwiseAdamW
+    class_, weight_decay = plan.optimizer, plan.weight_decay
     params = {"optimizer": class_}
     options = inspect.signature(class_).parameters
     if weight_decay == "auto":

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+import torch
+
 from sklearn_ncf.training._objectives import Objective
 from sklearn_ncf.training._solvers import is_solver
 
@@ -14,7 +16,7 @@ class Plan:
     """What a training is to do.
 
     objective : class of the loss; scale : what counts as one in it, in rating units
-    optimizer : name or class, or the class of a solver
+    optimizer : class of optimizers or of solvers
     weight_decay : a number, "auto", or None for none
     n_rows : rows an epoch; n_ratings : rows of all fits, by which "auto" goes
     patience : epochs without improvement before it stops, None for never
@@ -22,7 +24,7 @@ class Plan:
 
     objective: type[Objective]
     scale: float = 1.0
-    optimizer: str | type = "adam"
+    optimizer: type = torch.optim.Adam
     learning_rate: float = 1e-3
     schedule: str = "constant"
     weight_decay: float | str | None = "auto"

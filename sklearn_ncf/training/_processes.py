@@ -5,70 +5,72 @@ import math
 from collections.abc import Callable
 
 import torch
+
+# Torch's own wrapper imports this when it is made. Its defaults then hold the process group for good, whose threads run
+# on while the interpreter ends, and now and then abort it; imported before there is a group, they hold None.
+import torch.distributed.nn
 from torch import Tensor, distributed, nn
 from torch.nn import functional
 from torch.nn.parallel import DistributedDataParallel
 
 from sklearn_ncf._random import drawn_seed
-from sklearn_ncf.nn._network import history_of, says_its_rows
+from sklearn_ncf.nn import history_of, says_its_rows
+from sklearn_ncf.training._one_process import OneProcess
 from sklearn_ncf.training._rowwise import RowwiseAdamW, mark_tables
 
 # A forward pass exchanges no buffers; the parameter has another name since torch 2.13.
 _NAMES = inspect.signature(DistributedDataParallel).parameters
 NO_BUFFERS = {"forward_sync_buffers" if "forward_sync_buffers" in _NAMES else "broadcast_buffers": False}
 
-if distributed.is_available():
-    # Torch's own wrapper imports this when it is made. Its defaults then hold the process group for good, whose threads
-    # run on while the interpreter ends, and now and then abort it; imported before there is a group, they hold None.
-    import torch.distributed.nn
 
+class Processes(OneProcess):
+    """Training in the processes of torch's default process group."""
 
-def n_processes() -> int:
-    """How many processes train together: those of torch's default process group, if there is one."""
-    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+    @property
+    def world_size(self) -> int:
+        """How many processes train together."""
+        return distributed.get_world_size()
 
+    @property
+    def is_rank_zero(self) -> bool:
+        """Whether this process is the one that writes and reports."""
+        return distributed.get_rank() == 0
 
-def is_first_process() -> bool:
-    """Whether this process is the one that writes and reports."""
-    return n_processes() == 1 or distributed.get_rank() == 0
+    def broadcast_object(self, value):
+        values = [value]
+        if self.world_size > 1:
+            distributed.broadcast_object_list(values, src=0)
+        return values[0]
 
+    def agreed_seed(self, random_state) -> int | None:
+        return self.broadcast_object(drawn_seed(random_state)) if self.world_size > 1 else None
 
-def from_first(value):
-    """The first process's value; the others' own are ignored."""
-    values = [value]
-    if n_processes() > 1:
-        distributed.broadcast_object_list(values, src=0)
-    return values[0]
+    def check_same(self, describe: Callable[[], str]) -> None:
+        if self.world_size > 1:
+            descriptions = [""] * self.world_size
+            distributed.all_gather_object(descriptions, describe())
+            if len(set(descriptions)) > 1:
+                raise ValueError(
+                    "The processes of this training have different rows or parameters. Call fit with the same ones in "
+                    "each of them: it shares the rows out itself."
+                )
 
+    def in_whole_shares(self, batch_size: int) -> int:
+        return -(-batch_size // self.world_size) * self.world_size
 
-def agreed_seed(random_state) -> int | None:
-    """The seed that the first process draws from its `random_state`; None where there is but one."""
-    return from_first(drawn_seed(random_state)) if n_processes() > 1 else None
+    def local_slice(self, n_rows: int) -> slice:
+        n = self.world_size
+        if n_rows % n:  # then each process computes all of them
+            return slice(n_rows)
+        return slice(distributed.get_rank() * (n_rows // n), (distributed.get_rank() + 1) * (n_rows // n))
 
+    def mean(self, value: Tensor) -> Tensor:
+        mean = value.to("cuda", copy=True) if distributed.get_backend() == "nccl" else value.clone()
+        distributed.all_reduce(mean)
+        return (mean / self.world_size).to(value.device)
 
-def refuse_differences(describe: Callable[[], str]) -> None:
-    """Raise `ValueError` in all processes where they do not describe what they train on in the same words."""
-    if n_processes() > 1:
-        descriptions = [""] * n_processes()
-        distributed.all_gather_object(descriptions, describe())
-        if len(set(descriptions)) > 1:
-            raise ValueError(
-                "The processes of this training have different rows or parameters. Call fit with the same ones in each "
-                "of them: it shares the rows out itself."
-            )
-
-
-def in_whole_shares(batch_size: int) -> int:
-    """A batch size that the processes can share evenly, at least as large."""
-    return -(-batch_size // n_processes()) * n_processes()
-
-
-def share_of(n_rows: int) -> slice:
-    """The part of a batch's rows that this process computes: all of them where they do not divide evenly."""
-    n = n_processes()
-    if n == 1 or n_rows % n:
-        return slice(n_rows)
-    return slice(distributed.get_rank() * (n_rows // n), (distributed.get_rank() + 1) * (n_rows // n))
+    def shared_training(self, net) -> "SharedTraining | None":
+        return SharedTraining(net) if self.world_size > 1 else None
 
 
 class SharedTraining:
@@ -142,7 +144,9 @@ def gathered(pairs: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
     rows, gradients = zip(*pairs, strict=True)
     sizes = _gathered(torch.tensor([[len(part) for part in rows]], device=rows[0].device))
     everywhere = _in_one_message(gradients, sizes)
-    return list(zip(_in_one_message(rows, sizes), [part / n_processes() for part in everywhere], strict=True))
+    return list(
+        zip(_in_one_message(rows, sizes), [part / distributed.get_world_size() for part in everywhere], strict=True)
+    )
 
 
 def _in_one_message(parts: tuple[Tensor, ...], sizes: Tensor) -> list[Tensor]:
@@ -150,7 +154,7 @@ def _in_one_message(parts: tuple[Tensor, ...], sizes: Tensor) -> list[Tensor]:
     counts = sizes.cpu() * torch.tensor([math.prod(part.shape[1:]) for part in parts])
     longest = int(counts.sum(1).max())
     mine = torch.cat([part.flatten() for part in parts])
-    everywhere = _gathered(functional.pad(mine, (0, longest - len(mine)))).chunk(n_processes())
+    everywhere = _gathered(functional.pad(mine, (0, longest - len(mine)))).chunk(distributed.get_world_size())
     split = [numbers[: sum(n)].split(n) for numbers, n in zip(everywhere, counts.tolist(), strict=True)]
     return [
         torch.cat(of_all).view(-1, *part.shape[1:])
@@ -160,20 +164,11 @@ def _in_one_message(parts: tuple[Tensor, ...], sizes: Tensor) -> list[Tensor]:
 
 def _gathered(part: Tensor) -> Tensor:
     """The tensors of all processes, which are of one shape, one behind the other."""
-    everywhere = part.new_empty(n_processes() * len(part), *part.shape[1:])
+    everywhere = part.new_empty(distributed.get_world_size() * len(part), *part.shape[1:])
     # The function has another name since torch 2.13.
     all_gather = getattr(distributed, "all_gather_single", None) or distributed.all_gather_into_tensor
     all_gather(everywhere, part.contiguous())
     return everywhere
-
-
-def mean_over_processes(value: Tensor) -> Tensor:
-    """The mean of the processes' values."""
-    if n_processes() == 1:
-        return value
-    mean = value.to("cuda", copy=True) if distributed.get_backend() == "nccl" else value.clone()
-    distributed.all_reduce(mean)
-    return (mean / n_processes()).to(value.device)
 
 
 class _Call(nn.Module):

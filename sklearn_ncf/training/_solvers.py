@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from sklearn_ncf.training._batches import Ratings
+from sklearn_ncf.training._batches import InteractionDataset
 from sklearn_ncf.training._objectives import Objective
 
 
@@ -29,7 +29,7 @@ class Solver:
         """Whether it can fit networks of a class with some parameters to an objective."""
         return True
 
-    def sweep(self, network: nn.Module, data: Ratings) -> float:
+    def sweep(self, network: nn.Module, data: InteractionDataset) -> float:
         """Go over the data once, without gradients, and return the mean loss of a row.
 
         ``data.columns()`` gives codes of shape (n_rows, n_columns), targets of shape (n_rows,), in rankings ones, and,

@@ -1,0 +1,207 @@
+"""Settings: the parameters of an estimator, and what they say of its network and its training."""
+
+import copy
+from numbers import Integral
+
+import numpy as np
+import torch
+
+from sklearn_ncf._numbers import as_python
+from sklearn_ncf._sklearn_compat import Interval, InvalidParameterError
+from sklearn_ncf.nn import ITEM, EmbeddingNN, says_its_rows
+from sklearn_ncf.training import (
+    NegativeSampler,
+    Plan,
+    RankingObjective,
+    Solver,
+    auto_batch_size,
+    build_callbacks,
+    build_net,
+    check_memory,
+    chosen_optimizer,
+    chosen_solver,
+    has_weight_decay,
+    is_callback,
+    named_objectives,
+    processes,
+)
+
+AUTO_NEGATIVES = {"gmf": 1024}  # shared by a mini-batch, where they cost one product of two matrices,
+LAYERED_NEGATIVES = 16  # and where each of them costs a pass through layers
+FEW_NEGATIVES = 4  # the paper's number
+
+
+class Settings:
+    """The parameters of an estimator as attributes, with Python's own numbers, and what follows from them alone.
+
+    Parameters
+    ----------
+    estimator : str
+        Name of the estimator's class, for messages.
+    kind : type
+        `RatingObjective` or `RankingObjective`: what the estimator's objectives are subclasses of.
+    params, constraints : dict
+        Values of the parameters by name, and what scikit-learn's check allows for them.
+    """
+
+    def __init__(self, estimator, kind, params, constraints):
+        self.estimator, self.kind = estimator, kind
+        self.params = {}
+        for name, value in params.items():
+            is_number = any(isinstance(constraint, Interval) for constraint in constraints[name])
+            self.params[name] = int(value) if is_number and isinstance(value, bool) else as_python(value)
+        vars(self).update(self.params)
+
+    def changed(self, **params):
+        """The same with other values of some parameters."""
+        changed = copy.copy(self)
+        changed.params = self.params | params
+        vars(changed).update(params)
+        return changed
+
+    @property
+    def ranks(self):
+        """Whether positives are ranked, and not ratings predicted."""
+        return issubclass(self.kind, RankingObjective)
+
+    @property
+    def objective(self):
+        """The class of what training minimizes."""
+        return named_objectives(self.kind).get(self.loss, self.loss)
+
+    @property
+    def network(self):
+        """The class of the network."""
+        return EmbeddingNN if isinstance(self.architecture, str) else self.architecture
+
+    def network_params(self, n_ids):
+        """The network's parameters, but for those of its output."""
+        params = {
+            "n_ids": n_ids,
+            "embedding_dim": self.embedding_dim,
+            "hidden_layer_sizes": tuple(int(size) for size in self.hidden_layer_sizes),
+            "dropout": self.dropout,
+            "embedding_dropout": self.embedding_dropout,
+            "use_bias": self.use_bias,
+        }
+        if isinstance(self.architecture, str):
+            params |= {"architecture": self.architecture, "use_history": self.use_history}
+        return params
+
+    def solver(self, n_columns):
+        """The class of the solver that fits the network, None where gradients do."""
+        try:
+            return chosen_solver(self.optimizer, self.network, self.network_params([0] * n_columns), self.objective)
+        except ValueError as error:
+            raise InvalidParameterError(f"The 'optimizer' parameter of {self.estimator} {error}") from error
+
+    def auto_batch_size(self, n_rows):
+        """The parameter `batch_size`, or what "auto" stands for."""
+        return auto_batch_size(n_rows) if self.batch_size == "auto" else self.batch_size
+
+    def plan(self, data, n_ids, n_rows, *, batch_size=None, n_ratings=100_000):
+        """How to train a network for `n_ids` ids on `n_rows` rows of some `TrainingData`."""
+        batch_size = processes().in_whole_shares(batch_size or self.auto_batch_size(n_rows))
+        self.solver(len(n_ids))  # raises the error that names the parameter
+        return Plan(
+            objective=self.objective,
+            scale=data.output["output_scale"],
+            optimizer=chosen_optimizer(
+                self.optimizer, self.network, self.network_params(n_ids), self.objective, batch_size=batch_size
+            ),
+            learning_rate=self.learning_rate,
+            schedule=self.learning_rate_schedule,
+            weight_decay=self.weight_decay,
+            n_rows=n_rows,
+            n_ratings=n_ratings,
+            batch_size=batch_size,
+            max_epochs=self.max_epochs,
+            patience=self.patience if self.early_stopping else None,
+            device=data.device,
+            verbose=self.verbose if processes().is_rank_zero else 0,
+        )
+
+    def net(self, n_ids, output, plan, **of_callbacks):
+        """A net to train as planned, with all that the parameters ask for; keywords are those of `build_callbacks`."""
+        if isinstance(self.architecture, str):
+            width = self.embedding_dim * (2 if self.architecture == "neumf" else 1)
+            has_layers = self.architecture != "gmf"
+            check_memory(
+                sum(n_ids),
+                width,
+                layer_sizes=[len(n_ids) * self.embedding_dim, *self.hidden_layer_sizes] if has_layers else (),
+                has_moments=not plan.solves,
+                use_history=self.use_history,
+                device=plan.device,
+            )
+        callbacks = build_callbacks(plan, user_callbacks=self.callbacks, **of_callbacks)
+        return self.bare_net(n_ids, output, plan, callbacks)
+
+    def bare_net(self, n_ids, output, plan, callbacks=None):
+        """A net without the estimator's callbacks."""
+        params = self.network_params(n_ids) | output
+        solver = self.solver(len(n_ids))
+        if solver is not None and not solver.keeps_biases:
+            params["use_bias"] = False
+        return build_net(self.network, params, plan, callbacks)
+
+    def sampler(self, seen, device, held_out=None):
+        """What draws negatives that are in no interaction seen, nor in held-out ones; None for ratings."""
+        if not self.ranks:
+            return None
+        shares, n_negatives = self.objective.shares_negatives, self.n_negatives
+        if n_negatives == "auto":
+            n_negatives = AUTO_NEGATIVES.get(self.architecture, LAYERED_NEGATIVES) if shares else FEW_NEGATIVES
+        pairs = seen.pairs if held_out is None else seen.with_held_out(held_out.codes[:, :2]).all_pairs()
+        return NegativeSampler(pairs, seen.items(), n_negatives=n_negatives, shares=shares, device=device)
+
+    def id_means(self, seen):
+        """Mean rating of each id, to which unknown ids are fitted; None for rankings."""
+        return None if self.ranks else seen.means()
+
+    def with_candidates(self, ids, seen):
+        """The ids of each column that a training on rows with some ids needs: in rankings, all items are candidates."""
+        if not self.ranks:
+            return ids
+        others = np.setdiff1d(seen.items(), ids[ITEM])
+        return [np.append(column, others) if j == ITEM else column for j, column in enumerate(ids)]
+
+    def check(self):
+        """Rules between parameters, and on their parts, that constraints cannot say."""
+        bases = {
+            "architecture": (torch.nn.Module,),
+            "optimizer": (torch.optim.Optimizer, Solver),
+            "loss": (self.kind,),
+        }
+        for name, of_name in bases.items():
+            value = self.params[name]
+            if isinstance(value, type) and not issubclass(value, of_name):
+                self._refuse(
+                    name,
+                    f"must be a name or a subclass of {' or '.join(map(_described, of_name))}. Got {value!r} instead.",
+                )
+        if self.weight_decay != "auto" and not has_weight_decay(self.optimizer):
+            self._refuse("weight_decay", f"must be 'auto' with an optimizer that has none: {self.optimizer!r}.")
+        if self.optimizer == "rowwise_adamw" and not says_its_rows(self.network):
+            self._refuse(
+                "optimizer",
+                "must not be 'rowwise_adamw' with a network that does not say which rows it reads (table_rows): "
+                f"{self.architecture!r}. Use 'adamw'.",
+            )
+        if any(not isinstance(size, Integral) or size < 1 for size in self.hidden_layer_sizes):
+            self._refuse(
+                "hidden_layer_sizes", f"must hold positive integers. Got {self.params['hidden_layer_sizes']!r} instead."
+            )
+        for callback in self.callbacks or ():
+            if not is_callback(callback):
+                self._refuse(
+                    "callbacks",
+                    f"must hold skorch callbacks or pairs of a name and a callback. Got {callback!r} in it.",
+                )
+
+    def _refuse(self, name, reason):
+        raise InvalidParameterError(f"The {name!r} parameter of {self.estimator} {reason}")
+
+
+def _described(class_):
+    return f"{class_.__module__.partition('.')[0]}'s {class_.__name__}"
