@@ -85,7 +85,7 @@ def traffic(n_rows):
         batch_size=BATCH,
     )
     net = build_net(EmbeddingNN, params, plan, [watch])
-    net.module_.observe(torch.from_numpy(np.unique(codes, axis=0)), N_STEPS)
+    net.module_.set_interactions(torch.from_numpy(np.unique(codes, axis=0)), N_STEPS)
     train(net, InteractionDataset(Interactions(codes, rng.integers(1, 6, size=len(codes)).astype(float))))
     return {"bytes": watch.bytes_ / N_STEPS}
 

@@ -25,7 +25,7 @@ from sklearn_ncf._state import net_from, state_of
 from sklearn_ncf._storage import storage_of
 from sklearn_ncf._units import ORDINARY, to_units
 from sklearn_ncf._unknown_ids import UnknownIds
-from sklearn_ncf.nn import can_take_part, default_settings, of_network
+from sklearn_ncf.nn import default_settings, of_network
 from sklearn_ncf.training import (
     InteractionDataset,
     Objective,
@@ -132,7 +132,7 @@ class BaseNCF(IdParameters, BaseEstimator):
         """Go on from the last fit with further rows, of checked targets and weights."""
         start, settings = snapshot(self), self._settings.changed(early_stopping=False)
         if not start._knows_one_rating():
-            if can_take_part(start.net_.module_):
+            if of_network(start.net_.module_, "can_load_subset")():
                 return start._grow(X, y, sample_weight, settings, into=self)
             settings = settings.changed(
                 max_epochs=1, learning_rate_schedule="constant", learning_rate=settings.learning_rate * PARTIAL_FIT_RATE
@@ -325,5 +325,5 @@ def _tell_interactions(module, pairs, plan):
     """Tell the network who has interacted with what, for its histories."""
     storage = storage_of(pairs)
     where = {} if storage.in_memory else {"storage": storage}
-    of_network(module, "observe")(torch.from_numpy(pairs), plan.n_batches, **where)
+    of_network(module, "set_interactions")(torch.from_numpy(pairs), plan.n_batches, **where)
     storage.release_pages(pairs)

@@ -35,7 +35,7 @@ class Growth(NamedTuple):
         """Write what was trained into the whole network, and make it ready for predictions."""
         module, device = self.whole.module_, self.whole.device
         if self.taken is not None:
-            self.trained.module_.give_back(module, self.taken)
+            self.trained.module_.write_back(module, self.taken)
         module.fill_untrained(as_tensors(self.seen.counts, device), as_tensors(id_means, device))
         module.eval()
 
@@ -106,7 +106,7 @@ def _part_to_train(data, learned, settings):
     not_trained = Plan(objective=settings.objective, scale=data.output["output_scale"], device=device)
     whole = settings.bare_net(data.n_ids, data.output, not_trained)
     copy_weights(learned.net.module_, whole.module_)
-    whole.module_.remember(torch.from_numpy(seen.pairs_not_in(learned.seen)))
+    whole.module_.add_interactions(torch.from_numpy(seen.pairs_not_in(learned.seen)))
     taken, places = zip(*(np.unique(column, return_inverse=True) for column in rows.codes.T), strict=True)
     ids = settings.with_candidates(taken, seen)  # those that the rows name first
     n_now = [
@@ -124,7 +124,7 @@ def _part_to_train(data, learned, settings):
     batch_size = min(largest_batch, max(SMALLEST_BATCH, len(rows) // BATCHES))
     plan = settings.changed(weight_decay=None).plan(data, n_ids, len(rows), batch_size=batch_size)
     part = settings.net(n_ids, data.output, plan)
-    part.module_.take_part(whole.module_, as_tensors(ids, device))
+    part.module_.load_subset(whole.module_, as_tensors(ids, device))
     before, now = as_tensors(n_before, device), as_tensors(n_now, device)
     part.penalty_ = Anchor(part.module_, before, now, objective=settings.objective)
     dataset = InteractionDataset(

@@ -19,8 +19,8 @@ class Changed(EmbeddingNN):
 
 
 class OwnRate(Changed):
-    def rate(self, vectors, bias):
-        return -super().rate(vectors, bias)
+    def score(self, vectors, bias):
+        return -super().score(vectors, bias)
 
 
 class OwnForward(Changed):

@@ -173,7 +173,20 @@ class PointsAlone(MetricTower):
         return self.center - self.scale * (user - item).square().sum(1)
 
 
-@pytest.mark.parametrize("tower", [MetricTower, PointsAlone])
+class EncodedTower(PointsAlone):
+    """The same with what pairs share computed once."""
+
+    def encode_queries(self, queries):
+        return self.points(queries[:, 0] + self.first[0])
+
+    def encode_items(self, items):
+        return self.points(items + self.first[1])
+
+    def score_grid(self, queries, items):
+        return self.center - self.scale * (queries[:, None] - items).square().sum(2)
+
+
+@pytest.mark.parametrize("tower", [MetricTower, PointsAlone, EncodedTower])
 @pytest.mark.parametrize("optimizer", ["auto", "rowwise_adamw", "adamw"])
 def test_a_tower_learns_recommends_is_saved_and_goes_on(tower, optimizer, parts, tmp_path):
     (X, y), (X_new, y_new) = parts
@@ -188,6 +201,20 @@ def test_a_tower_learns_recommends_is_saved_and_goes_on(tower, optimizer, parts,
         estimator.partial_fit(X_new, y_new)
     np.testing.assert_array_equal(loaded.predict(X), model.predict(X))
     assert 0 < RankingScorer("ndcg", k=5)(NCFRanker(tower, loss="bpr", max_epochs=2, random_state=0).fit(X), X_new) <= 1
+
+
+def test_lists_of_a_tower_that_encodes_take_its_encoders_alone(parts, monkeypatch):
+    (X, y), _ = parts
+    model = NCFRegressor(EncodedTower, max_epochs=1, random_state=0, device="cpu").fit(X, y)
+    expected = model.predict(X)
+
+    def refuse(self, codes):
+        raise AssertionError("recommend has asked for pairs")
+
+    monkeypatch.setattr(EncodedTower, "forward", refuse)
+    lists = recommend(model, n_items=X["item"].nunique(), exclude_seen=False)
+    found = X.merge(lists, on=list(X.columns), how="left")["score"]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 def test_a_tower_is_exported(parts, tmp_path):

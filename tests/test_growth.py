@@ -165,10 +165,10 @@ def test_histories_extended_are_those_of_all_pairs():
     torch.manual_seed(0)
     extended, whole = (EmbeddingNN([4, 5], architecture="gmf", embedding_dim=3, use_history=True) for _ in range(2))
     whole.load_state_dict(extended.state_dict())
-    extended.observe(PAIRS.int(), 1)
+    extended.set_interactions(PAIRS.int(), 1)
     extended.history.summed[extended.first_rows[0] + 3] = 7.0  # an id without a history has the mean of the others
-    extended.remember(LATER)
-    whole.observe(torch.cat([PAIRS, LATER]).int(), 1)
+    extended.add_interactions(LATER)
+    whole.set_interactions(torch.cat([PAIRS, LATER]).int(), 1)
     for name in ("summed", "counts"):
         torch.testing.assert_close(getattr(extended.history, name), getattr(whole.history, name))
 
@@ -177,9 +177,9 @@ def test_a_part_scores_as_the_whole_and_gives_back_what_it_learnt():
     torch.manual_seed(0)
     params = {"architecture": "neumf", "embedding_dim": 3, "hidden_layer_sizes": (4,), "use_history": True}
     whole, part = EmbeddingNN([6, 5, 2], **params), EmbeddingNN([2, 3, 1], **params)
-    whole.observe(PAIRS.int(), 1)
+    whole.set_interactions(PAIRS.int(), 1)
     ids = [torch.tensor([-2, 4]), torch.tensor([0, 1, 3]), torch.tensor([1])]
-    part.take_part(whole, ids)
+    part.load_subset(whole, ids)
     codes = torch.tensor([[0, 2, 0], [1, 0, 0], [1, 1, 0]])
     of_whole = torch.stack([column[codes[:, j]] for j, column in enumerate(ids)], dim=1)
     torch.testing.assert_close(part.eval()(codes), whole.eval()(of_whole))
@@ -191,7 +191,7 @@ def test_a_part_scores_as_the_whole_and_gives_back_what_it_learnt():
     before = {name: table.clone() for name, table in whole.tables().items()}
     with torch.no_grad():
         part.embedding.weight += 1
-    part.give_back(whole, ids)
+    part.write_back(whole, ids)
     moved = (whole.embedding.weight != before["embedding.weight"]).any(dim=1)
     rows = torch.cat([column + whole.first_rows[j] for j, column in enumerate(ids)])
     assert set(moved.nonzero().squeeze(1).tolist()) == set(rows.tolist())

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sklearn_ncf import NCFRegressor
-from sklearn_ncf.nn import EmbeddingNN, History, _history
+from sklearn_ncf.nn import EmbeddingNN, InteractionHistory, _history
 
 N_IDS = (4, 5, 3)
 PAIRS = torch.tensor([[0, 0], [0, 2], [0, 4], [1, 2], [2, 0], [2, 1], [-1, 2]], dtype=torch.int32)  # user 3: nothing
@@ -31,7 +31,7 @@ def network(n_batches=1, storage=None, **params):
     torch.manual_seed(0)
     net = EmbeddingNN(N_IDS, architecture="gmf", embedding_dim=4, use_history=True, **params)
     torch.nn.init.normal_(net.history.weight)
-    net.observe(PAIRS, n_batches, storage=storage)
+    net.set_interactions(PAIRS, n_batches, storage=storage)
     return net
 
 
@@ -48,7 +48,7 @@ def sums(net, without=None):
     return torch.stack(vectors)
 
 
-def test_a_history_is_the_scaled_sum_of_the_partners():
+def test_a_history_is_the_scaled_sum_of_the_neighbors():
     net = network()
     torch.testing.assert_close(net.history.summed, sums(net).detach())
     assert not net.history.summed[net.column_rows(2)].any()  # context has none
@@ -123,7 +123,7 @@ def test_an_epoch_ends_with_nothing_gathered():
     net.history.end_epoch()
     net.history.before_step()
     assert net.history.weight.grad is None
-    History(3, 2).end_epoch()  # has observed nothing
+    InteractionHistory(3, 2).end_epoch()  # has observed nothing
 
 
 def tastes(n_users=300, n_items=60, seed=0):

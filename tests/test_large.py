@@ -16,7 +16,7 @@ from sklearn_ncf._disk import Disk
 from sklearn_ncf._encoder import learn_ids_in_parts
 from sklearn_ncf._interactions import Interactions
 from sklearn_ncf._storage import MEMORY, is_mapped
-from sklearn_ncf.nn import History
+from sklearn_ncf.nn import InteractionHistory
 from sklearn_ncf.training import InteractionDataset
 from sklearn_ncf.training._batches import BatchIterator
 
@@ -156,8 +156,12 @@ def test_scratch_files_go_with_the_fit_and_full_disks_are_said(tmp_path, ratings
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(scratch))
-    kept, observe = [], History.observe
-    monkeypatch.setattr(History, "observe", lambda *args, **places: [kept.append(places), observe(*args, **places)])
+    kept, original = [], InteractionHistory.set_interactions
+    monkeypatch.setattr(
+        InteractionHistory,
+        "set_interactions",
+        lambda *args, **places: [kept.append(places), original(*args, **places)],
+    )
     model = quick().fit(X, y)
     assert [type(place["storage"]) for place in kept] == [Disk]
     kept.clear()

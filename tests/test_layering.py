@@ -221,7 +221,7 @@ def test_a_private_import_is_found():
     assert list(private_imports(path)) == [line for line, is_private in lines.items() if is_private]
 
 
-OF_PYTHON = {"collections", "contextlib", "functools", "itertools", "math", "threading"}
+OF_PYTHON = {"collections", "contextlib", "functools", "itertools", "math", "threading", "typing"}
 
 
 def test_networks_know_torch_and_numpy_alone():
@@ -282,7 +282,7 @@ def test_what_touches_an_underscore_name_is_found(tmp_path):
     assert list(others_underscore_names(path)) == ["other._y in line 4"]
 
 
-NETWORKS = {"EmbeddingNN", "History", "Network", "nn.Module", "torch.nn.Module"}
+NETWORKS = {"EmbeddingNN", "InteractionHistory", "Network", "nn.Module", "torch.nn.Module"}
 NAMES_OF_NETWORKS = ("module", "module_", "network", "architecture", "learnt")
 
 
@@ -307,8 +307,11 @@ def test_networks_are_told_apart_in_nn_alone(path):
 
 def test_what_tells_networks_apart_is_found(tmp_path):
     path = tmp_path / "file.py"
-    path.write_text("hasattr(net.module_, 'observe'); isinstance(x, EmbeddingNN); isinstance(x, str); hasattr(X, 'y')")
-    assert list(asks_what_a_network_is(path)) == ["hasattr(net.module_, 'observe')", "isinstance(x, EmbeddingNN)"]
+    path.write_text("hasattr(net.module_, 'tables'); isinstance(x, EmbeddingNN); isinstance(x, str); hasattr(X, 'y')")
+    assert list(asks_what_a_network_is(path)) == [
+        "hasattr(net.module_, 'tables')",
+        "isinstance(x, EmbeddingNN)",
+    ]
 
 
 MOST_PARAMETERS = 8

@@ -104,7 +104,7 @@ def test_lists_hold_the_networks_own_scores(architecture, use_bias, n_columns, s
     net = EmbeddingNN([3, 5, 2, 2][:n_columns], use_history=True, **params).eval()
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter)
-    net.observe(torch.tensor([[0, 1], [2, 4]], dtype=torch.int32), 1)
+    net.set_interactions(torch.tensor([[0, 1], [2, 4]], dtype=torch.int32), 1)
     codes = torch.tensor([[0, 1, 1, 0], [2, 4, 0, -1]])[:, :n_columns]
     items = torch.tensor([3, 0, 2]) if shared else torch.tensor([[3, 0, 2], [1, 1, -1]])
     excluded = torch.tensor([[False, True, False], [False, False, False]])
@@ -119,7 +119,7 @@ def test_lists_hold_the_networks_own_scores(architecture, use_bias, n_columns, s
 def test_negatives_histories_learn_by_their_own_gradient():
     torch.manual_seed(0)
     net = EmbeddingNN([3, 5], architecture="gmf", embedding_dim=3, use_history=True).train()
-    net.observe(torch.tensor([[0, 1], [1, 1], [1, 3], [2, 3]], dtype=torch.int32), 1)
+    net.set_interactions(torch.tensor([[0, 1], [1, 1], [1, 3], [2, 3]], dtype=torch.int32), 1)
     codes, items = torch.tensor([[0, 1], [1, 3]]), torch.tensor([[3, 4], [0, 2]])
     lists = net.score_lists(codes, items)
     lists[:, 1:].sum().backward()

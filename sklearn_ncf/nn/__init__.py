@@ -2,7 +2,7 @@
 
 from sklearn_ncf.nn._cold_start import N_SPECIAL
 from sklearn_ncf.nn._dropout import FastDropout
-from sklearn_ncf.nn._embedding_nn import ARCHITECTURES, ITEM, USER, EmbeddingNN
+from sklearn_ncf.nn._embedding_nn import ARCHITECTURES, EmbeddingNN
 from sklearn_ncf.nn._embedding_nn import bias_of as bias_of  # for the rest of this library, as all that is not below
 from sklearn_ncf.nn._embedding_nn import reads_standard_rows as reads_standard_rows
 from sklearn_ncf.nn._generators import drawing_from as drawing_from
@@ -11,9 +11,8 @@ from sklearn_ncf.nn._generators import global_generators_lent as global_generato
 from sklearn_ncf.nn._generators import make_generators as make_generators
 from sklearn_ncf.nn._generators import replacing_global_generators as replacing_global_generators
 from sklearn_ncf.nn._grid import GridScorer
-from sklearn_ncf.nn._history import History
-from sklearn_ncf.nn._lists import can_take_part as can_take_part
-from sklearn_ncf.nn._lists import score_lists
+from sklearn_ncf.nn._history import InteractionHistory
+from sklearn_ncf.nn._network import ITEM, USER, Network, score_lists
 from sklearn_ncf.nn._network import history_of as history_of
 from sklearn_ncf.nn._network import of_network as of_network
 from sklearn_ncf.nn._network import says_its_rows as says_its_rows
@@ -28,6 +27,7 @@ __all__ = [
     "EmbeddingNN",
     "FastDropout",
     "GridScorer",
-    "History",
+    "InteractionHistory",
+    "Network",
     "score_lists",
 ]

@@ -54,7 +54,7 @@ def _shift_of_unknown(module, column: int, counts: Tensor, means: Tensor) -> Ten
     def rated(shift: Tensor) -> Tensor:
         moved, shift = vectors.clone(), shift.to(vectors.dtype)
         moved[:, column] += shift[..., 1:]
-        return module.rate(moved, bias + shift[..., 0] if module.bias is not None else bias)
+        return module.score(moved, bias + shift[..., 0] if module.bias is not None else bias)
 
     layers = [] if module.mlp is None else [layer for layer in module.mlp if layer.training]
     for layer in layers:

@@ -7,17 +7,18 @@ from torch import Tensor, nn
 
 from sklearn_ncf.nn._cold_start import N_SPECIAL, fill_untrained
 from sklearn_ncf.nn._dropout import FastDropout
-from sklearn_ncf.nn._history import History
-from sklearn_ncf.nn._layers import new_embedding, new_mlp
-from sklearn_ncf.nn._network import Network
+from sklearn_ncf.nn._grid import EncodedItems, EncodedQueries, score_grid_by_parts
+from sklearn_ncf.nn._history import InteractionHistory
+from sklearn_ncf.nn._layers import new_embedding, new_mlp, pairwise_products
+from sklearn_ncf.nn._network import ITEM, Network
+from sklearn_ncf.nn._subset import Subset
 
-USER, ITEM = 0, 1  # columns
 ARCHITECTURES = ("mlp", "gmf", "neumf")
 READING = ("__call__", "forward", "vectors", "summed_bias", "table_rows")  # methods that look up a row's parts
 INIT_STD = 0.05  # of embeddings; N(0, 1), torch's own, starts with scores that dwarf the ratings
 
 
-class EmbeddingNN(Network):
+class EmbeddingNN(Subset, Network):
     r"""Score rows of integer codes with GMF, MLP or NeuMF.
 
     Every id of every column has an embedding vector and, with `use_bias`, a bias. With :math:`p` and :math:`q` the
@@ -55,7 +56,7 @@ class EmbeddingNN(Network):
 
     use_history : bool, default=False
         Whether a user's vector is joined by those of the items rated in training, and an item's by those of its users
-        (SVD++, Koren 2008); `observe` tells the network which.
+        (SVD++, Koren 2008); `set_interactions` tells the network which.
 
     output_range : (float, float) or None, default=None
         The score passes a sigmoid scaled to this range, in rating units. ``None`` leaves it unbounded.
@@ -78,7 +79,7 @@ class EmbeddingNN(Network):
     bias : nn.Embedding of shape (n_rows, 1) or None
         The biases, laid out in the same way.
 
-    history : History or None
+    history : InteractionHistory or None
         The histories' vectors, laid out in the same way.
 
     References
@@ -141,7 +142,7 @@ class EmbeddingNN(Network):
         n_rows = sum(n + N_SPECIAL for n in self.n_ids)
         self.embedding = new_embedding(n_rows, self.gmf_dim + mlp_dim, std=INIT_STD, **factory)
         self.bias = new_embedding(n_rows, 1, std=0.0, **factory) if use_bias else None
-        self.history = History(n_rows, self.gmf_dim + mlp_dim, **factory) if use_history else None
+        self.history = InteractionHistory(n_rows, self.gmf_dim + mlp_dim, **factory) if use_history else None
         self.embedding_dropout = FastDropout(embedding_dropout)
         if self.gmf_dim:
             self.gmf_weight = nn.Parameter(torch.ones(self.gmf_dim, **factory))
@@ -164,7 +165,7 @@ class EmbeddingNN(Network):
             Scores, in rating units.
         """
         rows = self.table_rows(codes)
-        return self.rate(self.embedding_dropout(self.vectors(rows)), self.summed_bias(rows))
+        return self.score(self.embedding_dropout(self.vectors(rows)), self.summed_bias(rows))
 
     def score_lists(self, codes: Tensor, items: Tensor) -> Tensor:
         """Score rows of codes, and each of them with further items in the place of its own.
@@ -181,6 +182,8 @@ class EmbeddingNN(Network):
         Tensor of shape (n_rows, 1 + n_items)
             Scores, in rating units.
         """
+        if not is_standard(self):
+            return super().score_lists(codes, items)
         rows, item_rows = self.table_rows(codes), items + self.first_rows[ITEM]
         vectors, others = self.vectors(rows), self.embedding(item_rows)
         if self.history is not None:
@@ -205,10 +208,34 @@ class EmbeddingNN(Network):
             lists = vectors.unsqueeze(1).repeat(1, shape[1], 1, 1)
             lists[:, :, ITEM] = others
             other_bias = vectors.new_zeros(shape) + other_bias
-            score = self.rate(lists.flatten(0, 1), other_bias.flatten()).view(shape)
-        return torch.cat([self.rate(vectors, bias).unsqueeze(1), score], dim=1)
+            score = self.score(lists.flatten(0, 1), other_bias.flatten()).view(shape)
+        return torch.cat([self.score(vectors, bias).unsqueeze(1), score], dim=1)
 
-    def rate(self, vectors: Tensor, bias: Tensor) -> Tensor:
+    def encode_queries(self, queries: Tensor) -> EncodedQueries | Tensor:
+        """What `score_grid` needs of queries, codes of shape (n_queries, n_columns - 1): of all columns but the items.
+
+        A network that computes its scores in another way than this class is asked for each pair: codes are what it
+        needs.
+        """
+        return EncodedQueries.of(self, queries) if is_standard(self) else queries
+
+    def encode_items(self, items: Tensor) -> EncodedItems | Tensor:
+        """What `score_grid` needs of items, codes of shape (n_items,)."""
+        return EncodedItems.of(self, items) if is_standard(self) else items
+
+    def score_grid(self, queries: EncodedQueries | Tensor, items: EncodedItems | Tensor) -> Tensor:
+        r"""Scores of every query with every item, both encoded, of shape (n_queries, n_items).
+
+        A pair's first hidden layer is linear in the concatenated vectors, :math:`W [p, q] + b = W_p p + (W_q q + b)`,
+        so each half is computed once for each query or item instead of once for each pair; GMF's products, weighted,
+        are a product of two matrices. What is left for each pair are the layers behind the first one. The scores are
+        those of `forward` in evaluation, but for rounding.
+        """
+        if isinstance(items, EncodedItems):
+            return score_grid_by_parts(self, queries, items)
+        return super().score_grid(queries, items)
+
+    def score(self, vectors: Tensor, bias: Tensor) -> Tensor:
         """Scores in rating units, from vectors of shape (n, n_columns, width) and summed biases of shape (n,)."""
         score = self.intercept + bias
         if self.gmf_dim:
@@ -226,7 +253,7 @@ class EmbeddingNN(Network):
         vectors = self.embedding(rows)
         return vectors if self.history is None else vectors + self.history(rows)
 
-    def observe(self, codes: Tensor, n_batches: int, *, storage=None) -> None:
+    def set_interactions(self, codes: Tensor, n_batches: int, *, storage=None) -> None:
         """Tell the histories which users and items have been rated together.
 
         Parameters
@@ -240,10 +267,10 @@ class EmbeddingNN(Network):
             ``release_pages(array)`` is called whenever a part of it has been written or read.
         """
         if self.history is not None:
-            self.history.observe(codes, self.first_rows[:2], n_batches, storage=storage)
+            self.history.set_interactions(codes, self.first_rows[:2], n_batches, storage=storage)
 
-    def remember(self, codes: Tensor) -> None:
-        """Tell the histories of further pairs, none of which `observe` told of; their vectors stay as they are."""
+    def add_interactions(self, codes: Tensor) -> None:
+        """Tell the histories of further pairs, none of them told of before; the vectors that they sum up stay."""
         if self.history is not None:
             self.history.extend(*(codes.to(self.first_rows) + self.first_rows[:2]).unbind(1))
 
@@ -277,69 +304,6 @@ class EmbeddingNN(Network):
         """
         fill_untrained(self, counts, means if keeps(type(self), READING) else None)
 
-    @torch.no_grad()
-    def copy_from(self, other: "EmbeddingNN") -> None:
-        """Take over all that another network of the same kind has learnt; `n_ids` may have grown since.
-
-        New ids start as unknown ones did.
-
-        Raises
-        ------
-        ValueError
-            If the networks differ in more than `n_ids`.
-        """
-        self._take_all_but_tables(other)
-        for name, table in self.tables(counts=True).items():
-            for column in range(len(self.n_ids)):
-                mine, theirs = self.column_rows(column), other.column_rows(column)
-                learnt = other.tables(counts=True)[name][theirs.start - N_SPECIAL : theirs.stop]
-                block = table[mine.start - N_SPECIAL : mine.stop]
-                block[: len(learnt)] = learnt
-                block[len(learnt) :] = learnt[N_SPECIAL - 1]
-
-    @torch.no_grad()
-    def take_part(self, other: "EmbeddingNN", codes: Sequence[Tensor]) -> None:
-        """Become the part of another network that knows some of its ids alone, and hold all but these still.
-
-        Parameters
-        ----------
-        other : EmbeddingNN
-            A network that differs in nothing but `n_ids`.
-        codes : sequence of n_columns int64 Tensors of shape (n_ids[column],)
-            The other network's codes, special ones included, of the ids that are this network's 0, 1, ....
-        """
-        self._take_all_but_tables(other)
-        for name, table in self.tables(counts=True).items():
-            theirs = other.tables(counts=True)[name]
-            for column, taken in enumerate(codes):
-                table[self.column_rows(column)] = theirs[taken + other.first_rows[column]]
-        for name, parameter in self.named_parameters():
-            parameter.requires_grad_(name in ("embedding.weight", "bias.weight"))
-        if self.history is not None:
-            self.history.hold()
-
-    @torch.no_grad()
-    def give_back(self, other: "EmbeddingNN", codes: Sequence[Tensor]) -> None:
-        """Write the first ids that `take_part` took, as training has moved them since, into the other network."""
-        for name, table in self.tables().items():
-            theirs = other.tables()[name]
-            for column, taken in enumerate(codes):
-                theirs[taken + other.first_rows[column]] = table[self.column_rows(column)][: len(taken)]
-
-    def tables(self, *, counts: bool = False) -> dict[str, Tensor]:
-        """All that has a vector an id, by its name in `state_dict`; with the `counts` of the histories' partners."""
-        names = ("embedding.weight", "bias.weight", "history.weight", "history.summed")
-        state = self.state_dict()
-        return {name: state[name] for name in (*names, *(["history.counts"] if counts else [])) if name in state}
-
-    def _take_all_but_tables(self, other: "EmbeddingNN") -> None:
-        state, theirs = self.state_dict(), other.state_dict()
-        alike = len(self.n_ids) == len(other.n_ids) and state.keys() == theirs.keys()
-        if not alike or any(state[name].shape[1:] != theirs[name].shape[1:] for name in state):
-            raise ValueError("The networks differ in more than their numbers of ids.")
-        tables = self.tables(counts=True)
-        self.load_state_dict({name: value for name, value in theirs.items() if name not in tables}, strict=False)
-
     def to_ratings(self, score: Tensor) -> Tensor:
         """Scores as the output layer gives them, in rating units."""
         if self.output_range is None:
@@ -371,9 +335,19 @@ def bias_of(class_: type, params: dict) -> str | None:
     return "bias.weight" if issubclass(class_, EmbeddingNN) and params.get("use_bias", True) else None
 
 
-def pairwise_products(vectors: Tensor) -> Tensor:
-    """Sum of the elementwise products of all pairs of columns: (rows, columns, dim) to (rows, dim)."""
-    if vectors.shape[1] == 2:
-        user, item = vectors.unbind(dim=1)
-        return user * item
-    return (vectors.sum(dim=1).square() - vectors.square().sum(dim=1)) / 2
+SCORING = (*READING, "score", "to_ratings")  # methods that turn a row's codes into its score
+
+
+def is_standard(module: EmbeddingNN) -> bool:
+    """Whether a network computes its scores as `EmbeddingNN` does: no method, layer or hook of it is another one."""
+    if not keeps(type(module), SCORING) or any(name in vars(module) for name in SCORING):
+        return False
+    if any(part._forward_hooks or part._forward_pre_hooks for part in module.modules()):
+        return False
+    layers = [] if module.mlp is None else [type(layer) for layer in module.mlp]
+    tables = [type(table) for table in (module.embedding, module.bias) if table is not None]
+    return (
+        set(tables) == {nn.Embedding}
+        and layers in ([], [nn.Linear, nn.ReLU, FastDropout] * (len(layers) // 3) + [nn.Linear])
+        and (module.history is None or type(module.history) is InteractionHistory)
+    )

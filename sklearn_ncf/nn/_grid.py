@@ -1,22 +1,19 @@
-"""GridScorer: scores of every pair of a query and an item, with what pairs share computed once."""
+"""Scores of every pair of a query and an item, with what pairs share computed once."""
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from sklearn_ncf.nn._embedding_nn import ITEM, pairwise_products
-from sklearn_ncf.nn._lists import is_standard
-
-PAIRS_AT_ONCE = 16_384  # larger blocks of hidden units leave the caches
+from sklearn_ncf.nn._layers import pairwise_products
+from sklearn_ncf.nn._network import ITEM, PAIRS_AT_ONCE, of_network
 
 
 class GridScorer:
-    r"""Score queries (a user, with context if there is any) against a list of items.
+    """Score queries (a user, with context if there is any) against a list of items.
 
-    A pair's first hidden layer is linear in the concatenated vectors, :math:`W [p, q] + b = W_p p + (W_q q + b)`, so
-    each half is computed once for each query or item instead of once for each pair; GMF's products, weighted, are a
-    product of two matrices. What is left for each pair are the layers behind the first one. The scores are those of
-    the network in evaluation, but for rounding. A network that computes its scores in another way than `EmbeddingNN`,
-    a subclass with its own `rate` for instance, is asked for each pair.
+    The items are encoded once, the queries once per call, by the network's own `encode_items` and `encode_queries` if
+    it has them; `score_grid` makes scores of the two. Other networks are asked for each pair.
 
     Parameters
     ----------
@@ -43,17 +40,7 @@ class GridScorer:
     @torch.no_grad()
     def __init__(self, module: nn.Module, items: Tensor) -> None:
         self.module = module
-        self.items = items
-        self.by_parts = is_standard(module)
-        if not self.by_parts:
-            return
-        self.layers = [] if module.mlp is None else [layer for layer in module.mlp if isinstance(layer, nn.Linear)]
-        vectors, bias = self._look_up(items.unsqueeze(1), [ITEM])
-        self.item_bias = bias
-        if module.gmf_dim:
-            self.weighted = (vectors[:, 0, : module.gmf_dim] * module.gmf_weight).T
-        if self.layers:
-            self.item_hidden = self._first_layer(vectors, [ITEM]) + self.layers[0].bias
+        self.items = of_network(module, "encode_items")(items)
 
     @torch.no_grad()
     def __call__(self, queries: Tensor) -> Tensor:
@@ -69,54 +56,87 @@ class GridScorer:
         Tensor of shape (n_queries, n_items)
             Scores, in rating units.
         """
-        module = self.module
-        if not self.by_parts:
-            return self._by_pairs(queries)
+        queries = of_network(self.module, "encode_queries")(queries)
+        return of_network(self.module, "score_grid")(queries, self.items)
+
+
+class EncodedQueries(NamedTuple):
+    """What an `EmbeddingNN` knows of queries before it sees an item.
+
+    score : of shape (n_queries,), what all items share
+    of_gmf : of shape (n_queries, gmf_dim); of_mlp : of shape (n_queries, n_hidden); each None without that part
+    """
+
+    score: Tensor
+    of_gmf: Tensor | None
+    of_mlp: Tensor | None
+
+    @classmethod
+    def of(cls, module, queries: Tensor) -> "EncodedQueries":
+        """Encode codes of all columns but the items."""
         columns = [column for column in range(len(module.n_ids)) if column != ITEM]
-        vectors, bias = self._look_up(queries, columns)
-        scores = (bias + module.intercept).unsqueeze(1) + self.item_bias
+        vectors, bias = _look_up(module, queries, columns)
+        score, of_gmf = bias + module.intercept, None
         if module.gmf_dim:
-            of_gmf = vectors[..., : module.gmf_dim]
-            scores.addmm_(of_gmf.sum(dim=1), self.weighted)
+            vectors_of_gmf = vectors[..., : module.gmf_dim]
+            of_gmf = vectors_of_gmf.sum(dim=1)
             if len(columns) > 1:  # the pairs of columns without the item
-                scores += (pairwise_products(of_gmf) @ module.gmf_weight).unsqueeze(1)
-        if self.layers:
-            hidden = self._first_layer(vectors, columns)
-            n_queries = max(1, PAIRS_AT_ONCE // max(1, len(self.item_hidden)))
-            for of_scores, of_queries in zip(scores.split(n_queries), hidden.split(n_queries), strict=True):
-                for row, of_items in zip(
-                    of_scores.split(PAIRS_AT_ONCE, dim=1), self.item_hidden.split(PAIRS_AT_ONCE), strict=True
-                ):
-                    row += self._rest_of_mlp(of_queries.unsqueeze(1) + of_items)
-        return module.to_ratings(scores)
+                score = score + pairwise_products(vectors_of_gmf) @ module.gmf_weight
+        return cls(score, of_gmf, None if module.mlp is None else _first_layer(module, vectors, columns))
 
-    def _by_pairs(self, queries: Tensor) -> Tensor:
-        """Scores of the network for a row of codes of each pair."""
-        n_items = len(self.items)
-        scores = queries.new_empty(len(queries), n_items, dtype=torch.float32)
-        n_queries = max(1, PAIRS_AT_ONCE // max(1, n_items))
-        for start in range(0, len(queries), n_queries):
-            part = queries[start : start + n_queries]
-            for first in range(0, n_items, PAIRS_AT_ONCE):
-                items = self.items[first : first + PAIRS_AT_ONCE]
-                others = part.repeat_interleave(len(items), dim=0)
-                codes = torch.cat([others[:, :ITEM], items.repeat(len(part)).unsqueeze(1), others[:, ITEM:]], dim=1)
-                rows = slice(start, start + len(part)), slice(first, first + len(items))
-                scores[rows] = self.module(codes).view(len(part), len(items))
-        return scores
 
-    def _look_up(self, codes: Tensor, columns: list[int]) -> tuple[Tensor, Tensor]:
-        """Vectors, of shape (n_rows, n_columns, width), and summed biases of the codes of some columns."""
-        rows = codes + self.module.first_rows[columns]
-        return self.module.vectors(rows), self.module.summed_bias(rows)
+class EncodedItems(NamedTuple):
+    """What an `EmbeddingNN` knows of items before it sees a query; GMF's vectors are weighted and transposed."""
 
-    def _first_layer(self, vectors: Tensor, columns: list[int]) -> Tensor:
-        """What some columns add to the first layer."""
-        of_mlp = vectors[..., self.module.gmf_dim :]
-        weight = self.layers[0].weight.unflatten(1, (len(self.module.n_ids), -1))[:, columns]
-        return of_mlp.flatten(1) @ weight.flatten(1).T
+    score: Tensor
+    of_gmf: Tensor | None
+    of_mlp: Tensor | None
 
-    def _rest_of_mlp(self, hidden: Tensor) -> Tensor:
-        for layer in self.layers[1:]:
-            hidden = layer(hidden.relu_())
-        return hidden.squeeze(-1)
+    @classmethod
+    def of(cls, module, items: Tensor) -> "EncodedItems":
+        """Encode codes of items."""
+        vectors, bias = _look_up(module, items.unsqueeze(1), [ITEM])
+        of_gmf = (vectors[:, 0, : module.gmf_dim] * module.gmf_weight).T if module.gmf_dim else None
+        of_mlp = None
+        if module.mlp is not None:
+            of_mlp = _first_layer(module, vectors, [ITEM]) + _linear_layers(module)[0].bias
+        return cls(bias, of_gmf, of_mlp)
+
+
+def score_grid_by_parts(module, queries: EncodedQueries, items: EncodedItems) -> Tensor:
+    """See `EmbeddingNN.score_grid`."""
+    scores = queries.score.unsqueeze(1) + items.score
+    if items.of_gmf is not None:
+        scores.addmm_(queries.of_gmf, items.of_gmf)
+    if items.of_mlp is not None:
+        layers = _linear_layers(module)[1:]
+        n_queries = max(1, PAIRS_AT_ONCE // max(1, len(items.of_mlp)))
+        for of_scores, of_queries in zip(scores.split(n_queries), queries.of_mlp.split(n_queries), strict=True):
+            for row, of_items in zip(
+                of_scores.split(PAIRS_AT_ONCE, dim=1), items.of_mlp.split(PAIRS_AT_ONCE), strict=True
+            ):
+                row += _rest_of_mlp(layers, of_queries.unsqueeze(1) + of_items)
+    return module.to_ratings(scores)
+
+
+def _look_up(module, codes: Tensor, columns: list[int]) -> tuple[Tensor, Tensor]:
+    """Vectors, of shape (n_rows, n_columns, width), and summed biases of the codes of some columns."""
+    rows = codes + module.first_rows[columns]
+    return module.vectors(rows), module.summed_bias(rows)
+
+
+def _linear_layers(module) -> list[nn.Linear]:
+    return [layer for layer in module.mlp if isinstance(layer, nn.Linear)]
+
+
+def _first_layer(module, vectors: Tensor, columns: list[int]) -> Tensor:
+    """What some columns add to the first layer."""
+    of_mlp = vectors[..., module.gmf_dim :]
+    weight = _linear_layers(module)[0].weight.unflatten(1, (len(module.n_ids), -1))[:, columns]
+    return of_mlp.flatten(1) @ weight.flatten(1).T
+
+
+def _rest_of_mlp(layers: list[nn.Linear], hidden: Tensor) -> Tensor:
+    for layer in layers:
+        hidden = layer(hidden.relu_())
+    return hidden.squeeze(-1)

@@ -1,4 +1,4 @@
-"""History: what an id was rated together with, as a vector, at a cost that does not grow with the histories."""
+"""InteractionHistory: what an id has interacted with, as a vector, at a cost independent of a history's length."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,10 +15,10 @@ ROWS_AT_ONCE = 65_536  # of a table to sum up histories for: bounds the memory b
 PAIRS_AT_ONCE = 2**18  # to put in order
 
 
-class History(nn.Module):
+class InteractionHistory(nn.Module):
     r"""Add to each user's vector those of the items rated, to each item's those of its users.
 
-    As in SVD++ (Koren 2008, equation 15), here for both sides: an id :math:`a` with partners :math:`N(a)` gets
+    As in SVD++ (Koren 2008, equation 15), here for both sides: an id :math:`a` with neighbors :math:`N(a)` gets
     :math:`|N(a)|^{-1/2} \sum_{b \in N(a)} y_b` beside the vector of its own, with :math:`y_b` a second vector of each
     id. A pair in training is scored without its own part in either sum (as in FISM, Kabbur et al. 2013), as the pairs
     to predict will be.
@@ -59,14 +59,14 @@ class History(nn.Module):
         weight = torch.empty(n_rows, width, device=device, dtype=dtype)
         self.weight = nn.Parameter(weight.normal_(generator=generator_on(weight.device)) * INIT_STD)
         self.register_buffer("summed", torch.zeros_like(weight))
-        self.register_buffer("counts", weight.new_zeros(n_rows, 1))  # of partners
-        self._share: Tensor | None = None  # of a partner in a history, while there is training
+        self.register_buffer("counts", weight.new_zeros(n_rows, 1))  # of neighbors
+        self._share: Tensor | None = None  # of a neighbor in a history, while there is training
         self.average: Callable[[list[Tensor]], None] | None = None  # over processes that train together, in place
 
-    def observe(self, codes: Tensor, first_rows: Tensor, n_batches: int, *, storage=None) -> None:
+    def set_interactions(self, codes: Tensor, first_rows: Tensor, n_batches: int, *, storage=None) -> None:
         """Take the pairs in training, each once, in codes whose table rows begin with `first_rows`.
 
-        `n_batches` make an epoch. `storage` is that of `EmbeddingNN.observe`.
+        `n_batches` make an epoch. `storage` is that of `EmbeddingNN.set_interactions`.
         """
         weight = self.weight
 
@@ -75,15 +75,15 @@ class History(nn.Module):
 
         counts = sum(torch.bincount(rows.flatten(), minlength=len(weight)) for rows in parts())
         self._offsets = F.pad(counts.cumsum(0), (1, 0))
-        self._partners, self._release_pages = _new_partners(2 * len(codes), weight.device, storage)
-        partners = self._partners
-        free = self._offsets[:-1].clone()  # the next place of each row's partners
+        self._neighbors, self._release_pages = _new_neighbors(2 * len(codes), weight.device, storage)
+        neighbors = self._neighbors
+        free = self._offsets[:-1].clone()  # the next place of each row's neighbors
         for rows in parts():
             for own, others in (rows.unbind(1), rows.flip(1).unbind(1)):
                 order = own.argsort(stable=True)
                 ids, n = own[order].unique_consecutive(return_counts=True)
                 places = torch.arange(len(own), device=own.device) + (free[ids] - n.cumsum(0) + n).repeat_interleave(n)
-                partners[places] = others[order].int()
+                neighbors[places] = others[order].int()
                 free[ids] += n
             self._release_pages()
         self.counts.copy_(counts.unsqueeze(1))
@@ -106,7 +106,7 @@ class History(nn.Module):
         self.counts.index_add_(0, rows, self.counts.new_ones(len(rows), 1))
         self.summed[touched] *= self._share_of(self.counts[touched])
 
-    def hold(self) -> None:
+    def freeze(self) -> None:
         """Prepare for a training that leaves the vectors as they are."""
         self.weight.requires_grad_(False)
         self._share = self._share_of(self.counts)
@@ -156,7 +156,7 @@ class History(nn.Module):
 
     def end_training(self) -> None:
         """Let go of what only training needs: the pairs, and tables of gradients."""
-        self._release_pages = self._partners = self._offsets = self._share = self._of_sums = self._of_weight = None
+        self._release_pages = self._neighbors = self._offsets = self._share = self._of_sums = self._of_weight = None
         self.average = None
 
     @torch.no_grad()
@@ -185,18 +185,18 @@ class History(nn.Module):
 
     @torch.no_grad()
     def _sums_of(self, table: Tensor):
-        """Sums of the rows of a table over each row's partners, a slice of rows at a time."""
+        """Sums of the rows of a table over each row's neighbors, a slice of rows at a time."""
         for start in range(0, len(table), ROWS_AT_ONCE):
             rows = slice(start, min(start + ROWS_AT_ONCE, len(table)))
             ends = self._offsets[rows.start : rows.stop + 1]
-            partners = self._partners[ends[0] : ends[-1]]
-            offsets = (ends - ends[0]).to(partners.dtype)
-            yield rows, F.embedding_bag(partners, table, offsets, mode="sum", include_last_offset=True)
+            neighbors = self._neighbors[ends[0] : ends[-1]]
+            offsets = (ends - ends[0]).to(neighbors.dtype)
+            yield rows, F.embedding_bag(neighbors, table, offsets, mode="sum", include_last_offset=True)
             self._release_pages()
 
 
-def _new_partners(n: int, device: torch.device, storage) -> tuple[Tensor, Callable[[], None]]:
-    """A tensor of `n` partners, and what releases the memory that holds them, where they are stored elsewhere."""
+def _new_neighbors(n: int, device: torch.device, storage) -> tuple[Tensor, Callable[[], None]]:
+    """A tensor of `n` neighbors, and what releases the memory that holds them, where they are stored elsewhere."""
     if storage is None or device.type != "cpu":
         return torch.empty(n, dtype=torch.int32, device=device), _no_pages
     array = storage.new(n, np.int32)

@@ -1,11 +1,11 @@
-"""Layers whose weights a fit draws from its own generator, number by number as torch's constructors do."""
+"""Layers, whose weights a fit draws from its own generator, number by number as torch's constructors do."""
 
 import math
 from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from sklearn_ncf.nn._dropout import FastDropout
@@ -42,3 +42,11 @@ def _new_linear(n_in: int, n_out: int, *, device: torch.device, dtype: torch.dty
     nn.init.uniform_(layer.bias, generator=generator)
     nn.init.zeros_(layer.bias)
     return layer
+
+
+def pairwise_products(vectors: Tensor) -> Tensor:
+    """Sum of the elementwise products of all pairs of columns: (rows, columns, dim) to (rows, dim)."""
+    if vectors.shape[1] == 2:
+        user, item = vectors.unbind(dim=1)
+        return user * item
+    return (vectors.sum(dim=1).square() - vectors.square().sum(dim=1)) / 2
