@@ -51,7 +51,7 @@ def read_table(X, *, estimator, min_columns=1):
             ensure_min_features=min_columns,
             estimator=estimator,
         )
-        return array, _read_columns(None, array.shape[1], lambda j: _distinct(array[:, j]))
+        return array, _read_columns(None, array.shape[1], lambda j: _hashed(array[:, j]))
 
     names, n_rows, read_column = frame
     if n_rows == 0 or len(names) < min_columns:
@@ -148,19 +148,19 @@ def _from_pandas(series):
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         codes = series.cat.codes.to_numpy()
-        used, positions = _distinct_codes(codes[codes >= 0], len(dtype.categories))
+        used, positions = _occurring(codes[codes >= 0], len(dtype.categories))
         ids, places = _from_pandas(dtype.categories[used].to_series())
         return Column(ids, _with_missing(places[positions], codes < 0))
     if isinstance(dtype, pd.ArrowDtype):
         return _from_arrow(series.array.__arrow_array__())
     if isinstance(dtype, np.dtype):
-        return _distinct(series.to_numpy())
+        return _hashed(series.to_numpy())
     if hasattr(dtype, "numpy_dtype"):  # nullable numbers
         missing = series.isna().to_numpy()
-        return _distinct(series.array[~missing].to_numpy(dtype=dtype.numpy_dtype), missing)
+        return _hashed(series.array[~missing].to_numpy(dtype=dtype.numpy_dtype), missing)
     if isinstance(dtype, pd.StringDtype) and dtype.storage == "python":
-        return _distinct(series.to_numpy(dtype=object))
-    return _distinct(series.array)
+        return _hashed(series.to_numpy(dtype=object))
+    return _hashed(series.array)
 
 
 def _from_polars(series):
@@ -168,15 +168,15 @@ def _from_polars(series):
 
     dtype = series.dtype
     if (dtype.is_integer() and not str(dtype).endswith("128")) or dtype.is_float() or dtype == pl.Boolean:
-        return _distinct(series.drop_nulls().to_numpy(), series.is_null().to_numpy())
+        return _hashed(series.drop_nulls().to_numpy(), series.is_null().to_numpy())
     if dtype == pl.Datetime and dtype.time_zone is not None:  # Python's datetime has no nanoseconds
         in_utc = pd.DatetimeIndex(series.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy())
-        return _distinct(in_utc.tz_localize("UTC").tz_convert(dtype.time_zone).array)
+        return _hashed(in_utc.tz_localize("UTC").tz_convert(dtype.time_zone).array)
     if dtype in (pl.Duration, pl.Datetime):
-        return _distinct(series.to_numpy())
+        return _hashed(series.to_numpy())
     if dtype == pl.Time:
         _check_resolution((series.cast(pl.Int64) % 1000 == 0).all(), "times of day", "microseconds")
-    return _distinct(as_objects(series.to_list()))  # numpy has no strings or dates of this kind
+    return _hashed(as_objects(series.to_list()))  # numpy has no strings or dates of this kind
 
 
 def _from_arrow(column):
@@ -186,23 +186,23 @@ def _from_arrow(column):
         column = column.cast(column.type.value_type)
     if types.is_integer(column.type) or types.is_floating(column.type) or types.is_boolean(column.type):
         values, missing = column.drop_null(), column.is_null()
-        return _distinct(values.to_numpy(zero_copy_only=False), missing.to_numpy(zero_copy_only=False))
+        return _hashed(values.to_numpy(zero_copy_only=False), missing.to_numpy(zero_copy_only=False))
     if types.is_time(column.type) and column.type.unit == "ns":
         nanoseconds = column.cast("int64").drop_null().to_numpy(zero_copy_only=False)
         _check_resolution((nanoseconds % 1000 == 0).all(), "times of day", "microseconds")
         column = column.cast("time64[us]")
     if types.is_string(column.type) or types.is_large_string(column.type) or types.is_temporal(column.type):
-        return _distinct(pd.arrays.ArrowExtensionArray(column))
-    return _distinct(as_objects(column.to_pylist()))
+        return _hashed(pd.arrays.ArrowExtensionArray(column))
+    return _hashed(as_objects(column.to_pylist()))
 
 
-def _distinct(values, missing=None):
+def _hashed(values, missing=None):
     """Hash ids into a `Column`; `missing` marks rows that are not among the `values`."""
     if isinstance(values, np.ndarray):
         values = _as_hashable(values)
     if isinstance(values, np.ndarray) and _are_close_together(values):
         low = values.min()
-        ids, positions = _distinct_codes((values - low).astype(np.intp, copy=False), int(values.max()) - int(low) + 1)
+        ids, positions = _occurring((values - low).astype(np.intp, copy=False), int(values.max()) - int(low) + 1)
         ids = ids.astype(values.dtype) + low
     else:
         positions, ids = factorize(values)
@@ -210,7 +210,7 @@ def _distinct(values, missing=None):
     return Column(ids, positions if missing is None else _with_missing(positions, missing))
 
 
-def _distinct_codes(codes, n_codes):
+def _occurring(codes, n_codes):
     """Which of the integers below `n_codes` occur, and where each row stands among them: no hashing, no sorting."""
     occurs = np.zeros(n_codes, dtype=bool)
     occurs[codes] = True

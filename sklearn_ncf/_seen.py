@@ -45,7 +45,7 @@ class Seen:
                     column += np.bincount(codes[rows, j] + N_SPECIAL, weights=values, minlength=len(column))
             storage.release_pages(codes, targets, weight)
         seen.counts, seen.sums = _added(self.counts, seen.counts), _added(self.sums, seen.sums)
-        seen.pairs = _distinct(self.pairs, codes)
+        seen.pairs = _distinct_pairs(self.pairs, codes)
         seen.held_out = self.held_out
         each_once = weight is None and self.weights is None and len(seen.pairs) == len(self.pairs) + len(codes)
         if weighs_pairs and not each_once:
@@ -89,7 +89,7 @@ class Seen:
     def with_held_out(self, codes):
         """What is seen where further rows were held out."""
         seen = Seen()
-        vars(seen).update(vars(self), held_out=_distinct(self.held_out, codes))
+        vars(seen).update(vars(self), held_out=_distinct_pairs(self.held_out, codes))
         return seen
 
     def without_held_out(self):
@@ -109,7 +109,7 @@ class Seen:
             for known in (self.counts, self.sums)
         )
         pairs = np.stack([_place_among(taken, self.pairs[:, j]) for j, taken in enumerate(ids[:2])], axis=1)
-        part.pairs = _distinct(pairs[(pairs >= 0).all(axis=1)])
+        part.pairs = _distinct_pairs(pairs[(pairs >= 0).all(axis=1)])
         return part
 
     def means(self):
@@ -162,7 +162,7 @@ class Seen:
 
     def all_pairs(self):
         """Users and items that came together, held out or not."""
-        return _distinct(self.pairs, self.held_out)
+        return _distinct_pairs(self.pairs, self.held_out)
 
 
 def _place_among(ids, codes):
@@ -184,7 +184,7 @@ def _keys(pairs, n_items):
     return (pairs[:, 0].astype(np.int64) + N_SPECIAL) * n_items + pairs[:, 1] + N_SPECIAL
 
 
-def _distinct(*codes):
+def _distinct_pairs(*codes):
     """Each pair of users and items once, sorted: int32 of shape (n_pairs, 2), in place of the keys they come from.
 
     They lie on disk where some of the codes do.

@@ -40,18 +40,28 @@ def net_from(net_state, device):
         device = "cpu"
     net_state = dict(net_state)
     module = net_state.pop("module") or EmbeddingNN
+    params = net_state["module_params"]
     weights = {name: torch.from_numpy(np.array(weight)) for name, weight in net_state.pop("weights").items()}
     for name in net_state.pop("in_bfloat16", []):
         weights[name] = weights[name].bfloat16()
     with seeded_generators(0, device):  # what is drawn is overwritten
         plan = Plan(objective=_objective_of(net_state), scale=net_state["loss_scale"], device=device)
-        net = build_net(module, net_state["module_params"], plan)
+        net = build_net(module, params, plan)
+        is_subclass = issubclass(module, EmbeddingNN) and "architecture" not in params
+        if is_subclass and weights.keys() != net.module_.state_dict().keys():  # of a version with another default
+            net = build_net(module, params | {"architecture": _architecture_of(weights)}, plan)
     for name, tensor in net.module_.state_dict(keep_vars=True).items():
         if name in weights:
             tensor.data = tensor.data.to(weights[name].dtype)  # a custom network has the default dtype of its fit
     net.module_.load_state_dict(weights)
     net.module_.eval()
     return net
+
+
+def _architecture_of(weights):
+    """The architecture of an `EmbeddingNN` with some weights."""
+    parts = [name for name in ("gmf", "mlp") if any(weight.startswith((f"{name}_", f"{name}.")) for weight in weights)]
+    return "neumf" if len(parts) == 2 else parts[0]
 
 
 def _name_of(objective):

@@ -100,7 +100,7 @@ def test_grids_and_lists_are_those_of_the_network_itself(network):
 
 
 def test_a_method_set_on_the_network_itself_counts_too():
-    net = EmbeddingNN([4, 5]).eval()
+    net = EmbeddingNN([4, 5], architecture="neumf").eval()
     net.to_ratings = lambda score: -score
     scores = GridScorer(net, torch.arange(5))(torch.arange(4).unsqueeze(1))
     torch.testing.assert_close(scores[1], net(torch.tensor([[1, item] for item in range(5)])))

@@ -11,7 +11,9 @@ CODES = torch.tensor([[0, 3], [2, 1], [-1, 0], [-2, -1]])
 
 def network(n_ids=(3, 4), **params):
     torch.manual_seed(0)
-    return EmbeddingNN(n_ids, **{"embedding_dim": 6, "hidden_layer_sizes": (5, 3), **params}).eval()
+    return EmbeddingNN(
+        n_ids, **{"architecture": "neumf", "embedding_dim": 6, "hidden_layer_sizes": (5, 3), **params}
+    ).eval()
 
 
 def vectors_and_biases(net, codes):
@@ -126,7 +128,9 @@ def test_gmf_with_a_mean_vector_scores_the_mean_of_the_known_users():
 
 def test_a_grown_network_scores_known_ids_as_before():
     old = network((3, 4), output_range=(1.0, 5.0))
-    new = EmbeddingNN((5, 6), embedding_dim=6, hidden_layer_sizes=(5, 3), output_range=(1.0, 5.0)).eval()
+    new = EmbeddingNN(
+        (5, 6), architecture="neumf", embedding_dim=6, hidden_layer_sizes=(5, 3), output_range=(1.0, 5.0)
+    ).eval()
     new.copy_from(old)
     torch.testing.assert_close(new(CODES), old(CODES), rtol=0, atol=0)
     torch.testing.assert_close(new(torch.tensor([[4, 1]])), old(torch.tensor([[-1, 1]])), rtol=0, atol=0)

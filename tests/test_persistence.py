@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+import torch
 from sklearn.pipeline import Pipeline
 
 from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor, __version__, recommend
 from sklearn_ncf._stamp import FORMAT
+from sklearn_ncf.nn import EmbeddingNN
 
 OUR_TYPES = ["sklearn_ncf._encoder.IdEncoder", "sklearn_ncf._ranker.NCFRanker", "sklearn_ncf._regressor.NCFRegressor"]
 
@@ -144,3 +146,23 @@ def test_a_hash_of_the_model_is_that_of_the_model_loaded(make, ratings):
         for name, way in WAYS.items():
             assert joblib.hash(way(model)) == expected, name
             assert joblib.hash(way(way(model))) == expected, name
+
+
+class Negated(EmbeddingNN):
+    def __init__(self, n_ids, **params):
+        super().__init__(n_ids, **params)
+
+    def forward(self, codes):
+        return -super().forward(codes)
+
+
+@pytest.mark.parametrize("architecture", ["gmf", "mlp", "neumf"])
+def test_a_subclass_saved_without_its_architecture_has_the_one_that_its_weights_are_of(ratings, architecture):
+    X, y = ratings  # models of version 0.1 do not say it, and the default was another
+    state = NCFRegressor(Negated, embedding_dim=4, max_epochs=1, random_state=0).fit(X, y).__getstate__()
+    network = Negated(**state["_net_state"]["module_params"], architecture=architecture).eval()
+    state["_net_state"]["weights"] = {name: value.numpy() for name, value in network.state_dict().items()}
+    model = NCFRegressor()
+    model.__setstate__(state)
+    codes = torch.from_numpy(model.encoder_.transform(X))
+    np.testing.assert_allclose(model.predict(X), network(codes).detach(), rtol=1e-6)

@@ -212,18 +212,18 @@ def weights_of(network):
 def test_a_network_alone_follows_torchs_global_seed():
     def drawn():
         torch.manual_seed(0)
-        network = EmbeddingNN([3, 4], use_history=True, embedding_dropout=0.5)
+        network = EmbeddingNN([3, 4], architecture="neumf", use_history=True, embedding_dropout=0.5)
         return torch.cat([weights_of(network), network(torch.tensor([[0, 1], [2, 3]]))]).detach()
 
     assert torch.equal(drawn(), drawn())
-    first = EmbeddingNN([3, 4])
-    assert not torch.equal(weights_of(first), weights_of(EmbeddingNN([3, 4])))
+    first = EmbeddingNN([3, 4], architecture="neumf")
+    assert not torch.equal(weights_of(first), weights_of(EmbeddingNN([3, 4], architecture="neumf")))
 
 
 @pytest.mark.parametrize("p", [0.3, 0.001])
 def test_a_seed_gives_the_same_numbers_from_a_fits_generators_as_from_torchs(p):
     def drawn():
-        network = EmbeddingNN([3, 4], use_history=True)
+        network = EmbeddingNN([3, 4], architecture="neumf", use_history=True)
         return torch.cat([weights_of(network), FastDropout(p)(torch.ones(5000)), FastDropout(p)(torch.ones(5000))])
 
     torch.manual_seed(7)

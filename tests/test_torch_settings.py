@@ -179,11 +179,15 @@ def test_other_threads_see_no_setting_change_during_a_fit(setting):
 
 def test_a_network_alone_follows_torchs_defaults():
     with SETTINGS["float64"](), SETTINGS["a default device"]():
-        tensors = EmbeddingNN([3, 4], use_history=True).state_dict().values()
+        tensors = EmbeddingNN([3, 4], architecture="neumf", use_history=True).state_dict().values()
         assert {(tensor.dtype, tensor.device.type) for tensor in tensors} == {(torch.float64, "meta")}
-    named = EmbeddingNN([3, 4], use_history=True, dtype=torch.float16, device="meta").state_dict().values()
+    named = (
+        EmbeddingNN([3, 4], architecture="neumf", use_history=True, dtype=torch.float16, device="meta")
+        .state_dict()
+        .values()
+    )
     assert {(tensor.dtype, tensor.device.type) for tensor in named} == {(torch.float16, "meta")}
-    plain = EmbeddingNN([3, 4], use_history=True).state_dict().values()
+    plain = EmbeddingNN([3, 4], architecture="neumf", use_history=True).state_dict().values()
     assert {(tensor.dtype, tensor.device.type) for tensor in plain} == {(torch.float32, "cpu")}
 
 

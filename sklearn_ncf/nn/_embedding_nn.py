@@ -36,7 +36,7 @@ class EmbeddingNN(Subset, Network):
     n_ids : sequence of int, length n_columns
         Number of ids of each column; user first, item second.
 
-    architecture : {"mlp", "gmf", "neumf"}, default="neumf"
+    architecture : {"mlp", "gmf", "neumf"}, default="gmf"
         Which network.
 
     embedding_dim : int, default=64
@@ -108,7 +108,7 @@ class EmbeddingNN(Subset, Network):
         self,
         n_ids: Sequence[int],
         *,
-        architecture: str = "neumf",
+        architecture: str = "gmf",
         embedding_dim: int = 64,
         hidden_layer_sizes: Sequence[int] = (64, 32, 16),
         dropout: float = 0.0,

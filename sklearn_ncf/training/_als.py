@@ -79,7 +79,7 @@ class AlternatingLeastSquares(Solver):
         """Solve for all users, then for all items, and return the mean loss of a positive."""
         if not self._sides:
             codes, _, *weight = data.columns()
-            pairs, weight = _distinct(network.table_rows(codes), *weight)
+            pairs, weight = _sum_repeated(network.table_rows(codes), *weight)
             self._sides = [_Side(pairs, weight, column) for column in (USER, ITEM)]
         users, items = self._sides
         table = network.embedding.weight
@@ -89,7 +89,7 @@ class AlternatingLeastSquares(Solver):
         return ((error + all_pairs) / items.weight.sum()).item()
 
 
-def _distinct(pairs: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def _sum_repeated(pairs: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Each pair once, with the sum of its weights."""
     n_rows = int(pairs.max()) + 1
     keys, place = (pairs[:, USER] * n_rows + pairs[:, ITEM]).unique(return_inverse=True)
