@@ -22,7 +22,7 @@ from torch import distributed
 
 from benchmarks.ratings import load
 from sklearn_ncf import NCFRegressor
-from sklearn_ncf._interactions import Interactions
+from sklearn_ncf.interactions import Interactions
 from sklearn_ncf.nn import EmbeddingNN
 from sklearn_ncf.training import OPTIMIZERS, RATING_OBJECTIVES, InteractionDataset, Plan, build_net, train
 

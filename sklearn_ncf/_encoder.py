@@ -7,14 +7,11 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ncf._columns import MISSING, as_table_name, chunks_of, read_table
-from sklearn_ncf._containers import as_numbers
 from sklearn_ncf._fitted import publish, snapshot
 from sklearn_ncf._sklearn_compat import Interval, InvalidParameterError, RealNotInt, StrOptions, fit_context
 from sklearn_ncf._stamp import stamped, unstamped
-from sklearn_ncf._storage import storage_of
-from sklearn_ncf._unknown_ids import UnknownIds
-from sklearn_ncf._vocabulary import Vocabulary
+from sklearn_ncf.encoding import MISSING, UnknownIds, Vocabulary, as_numbers, as_table_name, chunks_of, read_table
+from sklearn_ncf.storage import storage_of
 
 
 class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

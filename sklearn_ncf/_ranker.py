@@ -4,12 +4,10 @@ from numbers import Integral
 
 import numpy as np
 
-from sklearn_ncf._base import BaseNCF
-from sklearn_ncf._fitted_model import FittedModel
-from sklearn_ncf._ranking import METRICS, Rankings, places_among
-from sklearn_ncf._ratings import check_weight, with_ones
 from sklearn_ncf._sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ncf._warnings import warn_caller
+from sklearn_ncf.fitting import BaseNCF, FittedModel, check_weight, with_ones
+from sklearn_ncf.lists import METRICS, Rankings, places_among
 from sklearn_ncf.nn import ITEM, USER
 from sklearn_ncf.training import OPTIMIZERS, RANKING_OBJECTIVES, RankingObjective, undefined_score
 

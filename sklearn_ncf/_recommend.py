@@ -6,13 +6,12 @@ from numbers import Integral
 import numpy as np
 import pandas as pd
 
-from sklearn_ncf._id_columns import take_as_series
 from sklearn_ncf._numbers import as_python
 from sklearn_ncf._progress import progress_bar
-from sklearn_ncf._ranking import SCORES_AT_ONCE, best_columns
-from sklearn_ncf._raw_ids import RawIds
 from sklearn_ncf._sklearn_compat import Interval, validate_params
 from sklearn_ncf._warnings import warn_caller
+from sklearn_ncf.encoding import take_as_series
+from sklearn_ncf.lists import SCORES_AT_ONCE, RawIds, best_columns
 from sklearn_ncf.nn import ITEM, USER
 
 

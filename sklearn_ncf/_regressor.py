@@ -2,10 +2,8 @@
 
 from sklearn.base import RegressorMixin
 
-from sklearn_ncf._base import BaseNCF
-from sklearn_ncf._rating_scale import RatingScale
-from sklearn_ncf._ratings import check_ratings, check_weight
 from sklearn_ncf._sklearn_compat import StrOptions, fit_context
+from sklearn_ncf.fitting import BaseNCF, RatingScale, check_ratings, check_weight
 from sklearn_ncf.training import RATING_OBJECTIVES, RatingObjective
 
 

@@ -17,7 +17,7 @@ from scipy import sparse
 from sklearn.utils import get_tags
 
 from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor
-from sklearn_ncf._containers import as_local, as_numbers
+from sklearn_ncf.encoding import as_local, as_numbers
 from sklearn_ncf.metrics import RankingScorer, hit_rate_at_k, ndcg_at_k
 from sklearn_ncf.model_selection import LeaveLastOut
 

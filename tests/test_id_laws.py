@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 
-from sklearn_ncf import IdEncoder, NCFRegressor, _large, recommend
-from sklearn_ncf._plain_ids import pack_ids, unpack_ids
+from sklearn_ncf import IdEncoder, NCFRegressor, recommend
+from sklearn_ncf.encoding._plain_ids import pack_ids, unpack_ids
+from sklearn_ncf.storage import _large
 
 
 class Color(enum.Enum):

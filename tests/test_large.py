@@ -11,12 +11,13 @@ import torch
 from numpy.lib.format import open_memmap
 from sklearn.metrics import root_mean_squared_error
 
-from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor, _large, recommend
-from sklearn_ncf._disk import Disk
+from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor, recommend
 from sklearn_ncf._encoder import learn_ids_in_parts
-from sklearn_ncf._interactions import Interactions
-from sklearn_ncf._storage import MEMORY, is_mapped
+from sklearn_ncf.interactions import Interactions
 from sklearn_ncf.nn import InteractionHistory
+from sklearn_ncf.storage import _large
+from sklearn_ncf.storage._disk import Disk
+from sklearn_ncf.storage._memory import MEMORY, is_mapped
 from sklearn_ncf.training import InteractionDataset
 from sklearn_ncf.training._batches import BatchIterator
 

@@ -16,95 +16,36 @@ ROOT = Path(sklearn_ncf.__file__).parent
 # What each file or package of ours may import from the others. What is not listed may import nothing of ours.
 MAY_IMPORT = {
     "__init__": {"_encoder", "_ranker", "_recommend", "_regressor", "_version"},
-    # encoding
-    "_columns": {"_containers", "_large", "_sklearn_compat"},
-    "_plain_ids": {"_columns"},
-    "_vocabulary": {"_columns", "_plain_ids"},
-    "_unknown_ids": {"_columns", "_warnings"},
     "_stamp": {"_version"},
-    "_encoder": {
-        "_columns",
-        "_containers",
-        "_fitted",
-        "_sklearn_compat",
-        "_stamp",
-        "_storage",
-        "_unknown_ids",
-        "_vocabulary",
-    },
-    "_rows": {"_columns", "_encoder", "_interactions", "_large", "_storage", "nn"},
-    # interactions
-    "_storage": {"_disk"},
-    "_ratings": {"_containers", "_large", "_numbers", "_sklearn_compat", "_warnings"},
-    "_seen": {"_large", "_storage", "nn"},
-    # networks and training
     "_random": {"nn"},
-    "training": {"_files", "_interactions", "_large", "_progress", "_random", "_storage", "_warnings", "nn"},
-    "_parameters": {"_sklearn_compat", "nn", "training"},
-    "_settings": {"_numbers", "_sklearn_compat", "nn", "training"},
-    # persistence
-    "_state": {"_random", "nn", "training"},
-    "_checkpointing": {"_numbers", "_state", "_version", "training"},
-    # fitted models and estimators
-    "_fitted_model": {"_seen", "_units", "nn", "training"},
-    "_growth": {"_encoder", "_interactions", "_random", "_seen", "nn", "training"},
-    "_id_parameters": {"nn"},
-    "_base": {
-        "_containers",
-        "_checkpointing",
-        "_columns",
+    "encoding": {"_sklearn_compat", "_warnings", "storage"},
+    "_encoder": {"_fitted", "_sklearn_compat", "_stamp", "encoding", "storage"},
+    "interactions": {"nn", "storage"},
+    "training": {"_files", "_progress", "_random", "_warnings", "interactions", "nn", "storage"},
+    "fitting": {
         "_encoder",
         "_fitted",
-        "_fitted_model",
-        "_growth",
-        "_id_parameters",
-        "_interactions",
-        "_parameters",
+        "_numbers",
         "_random",
-        "_rows",
-        "_seen",
-        "_settings",
+        "_sklearn_compat",
         "_stamp",
-        "_state",
-        "_storage",
-        "_units",
-        "_unknown_ids",
+        "_version",
+        "_warnings",
+        "encoding",
+        "interactions",
         "nn",
+        "storage",
         "training",
     },
-    "_rating_scale": {"_ratings", "_units", "_warnings", "nn"},
-    "_regressor": {"_base", "_rating_scale", "_ratings", "_sklearn_compat", "training"},
-    "_ranker": {"_base", "_fitted_model", "_ranking", "_ratings", "_sklearn_compat", "_warnings", "nn", "training"},
-    # what asks a fitted model
-    "_unwrap": {"_base", "_fitted"},
-    "_id_arguments": {"_columns"},
-    "_raw_ids": {
-        "_base",
-        "_columns",
-        "_encoder",
-        "_id_arguments",
-        "_fitted",
-        "_id_columns",
-        "_unknown_ids",
-        "_unwrap",
-        "nn",
-    },
-    "_recommend": {
-        "_id_columns",
-        "_numbers",
-        "_progress",
-        "_ranking",
-        "_raw_ids",
-        "_sklearn_compat",
-        "_warnings",
-        "nn",
-    },
-    "export": {"_files", "_encoder", "_raw_ids", "_regressor", "_sklearn_compat", "_units", "_version", "nn"},
-    "inspection": {"_columns", "_id_arguments", "_raw_ids", "_sklearn_compat", "_unwrap", "_vocabulary", "nn"},
-    "metrics": {"_columns", "_containers", "_ranking", "_ratings", "_raw_ids", "_sklearn_compat", "nn"},
-    # apart
+    "_regressor": {"_sklearn_compat", "fitting", "training"},
+    "_ranker": {"_sklearn_compat", "_warnings", "fitting", "lists", "nn", "training"},
+    "lists": {"_encoder", "_fitted", "encoding", "fitting", "nn"},
+    "_recommend": {"_numbers", "_progress", "_sklearn_compat", "_warnings", "encoding", "lists", "nn"},
+    "export": {"_encoder", "_files", "_regressor", "_sklearn_compat", "_version", "fitting", "lists", "nn"},
+    "inspection": {"_sklearn_compat", "encoding", "lists", "nn"},
+    "metrics": {"_sklearn_compat", "encoding", "fitting", "lists", "nn"},
     "datasets": {"_sklearn_compat", "_warnings"},
-    "model_selection": {"_columns", "_containers", "_numbers", "_sklearn_compat"},
+    "model_selection": {"_numbers", "_sklearn_compat", "encoding"},
 }
 OPTIONAL = {
     "matplotlib",
@@ -150,7 +91,7 @@ def test_a_layer_imports_only_from_those_below_it(path):
 # What one file alone imports, so that whoever reads another one need not know of it.
 IN_ONE_FILE = {
     "skorch": {"training/_skorch.py"},
-    "mmap": {"_disk.py"},
+    "mmap": {"storage/_disk.py"},
     "torch.nn.parallel": {"training/_processes.py"},
     "sklearn.utils._param_validation": {"_sklearn_compat.py"},
     "sklearn.utils._optional_dependencies": {"_sklearn_compat.py"},
@@ -174,7 +115,7 @@ def test_the_default_path_meets_neither_files_nor_processes():
         "X = [[1, 1], [1, 2], [2, 1]];"
         "model = NCFRegressor(max_epochs=1).fit(X, [1, 2, 3]).partial_fit([[3, 1]], [2.0]);"
         "recommend(NCFRanker(max_epochs=1).fit(X), [2], n_items=1);"
-        "print(sorted({'sklearn_ncf._disk', 'sklearn_ncf.training._processes'} & set(sys.modules)))"
+        "print(sorted({'sklearn_ncf.storage._disk', 'sklearn_ncf.training._processes'} & set(sys.modules)))"
     )
     environment = {name: value for name, value in os.environ.items() if name != "WORLD_SIZE"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
@@ -211,9 +152,9 @@ def test_a_private_import_is_found():
     lines = {
         "from sklearn_ncf.training._plan import Plan": True,
         "from sklearn_ncf.nn._grid import GridScorer": False,
-        "from sklearn_ncf._seen import Seen, _keys": True,
-        "from sklearn_ncf._seen import Seen": False,
-        "from sklearn_ncf import _large": False,
+        "from sklearn_ncf._fitted import snapshot, _keys": True,
+        "from sklearn_ncf._fitted import snapshot": False,
+        "from sklearn_ncf import _fitted": False,
         "from sklearn.base import _fit_context": True,
         "from sklearn.base import clone": False,
     }
@@ -236,7 +177,7 @@ def test_optional_packages_are_imported_where_they_are_used(path):
 
 
 def test_every_module_was_read():
-    assert {"_base", "_columns", "_encoder", "nn", "training"} <= {layer_of(path) for path in modules()}
+    assert {"_encoder", "encoding", "fitting", "lists", "nn", "training"} <= {layer_of(path) for path in modules()}
 
 
 # Private names of other libraries, each for want of a public one, and a method of named tuples.
@@ -317,7 +258,7 @@ def test_what_tells_networks_apart_is_found(tmp_path):
 MOST_PARAMETERS = 8
 MOST_LINES = 400
 # Signatures that users call by keyword, and the `__init__` that the estimators share.
-LONG = {"__init__": ("_base", "_ranker", "_regressor", "nn"), "make_ratings": ("datasets",)}
+LONG = {"__init__": ("_ranker", "_regressor", "fitting", "nn"), "make_ratings": ("datasets",)}
 LONG |= {"from_estimator": ("inspection",)}
 
 

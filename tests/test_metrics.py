@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from sklearn_ncf import IdEncoder, NCFRanker, recommend
-from sklearn_ncf._fitted_model import FittedModel
+from sklearn_ncf.fitting import FittedModel
 from sklearn_ncf.metrics import RankingScorer, hit_rate_at_k, ndcg_at_k, recall_at_k, reciprocal_rank_at_k
 from sklearn_ncf.model_selection import LeaveLastOut
 

@@ -7,8 +7,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from sklearn_ncf import _large
-from sklearn_ncf._columns import chunks_of
+from sklearn_ncf.encoding import chunks_of
+from sklearn_ncf.storage import _large
 
 TABLES = {
     "pandas": lambda frame: frame,

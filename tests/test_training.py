@@ -8,7 +8,7 @@ import torch
 from sklearn.base import clone
 from skorch.callbacks import Callback, EarlyStopping, EpochScoring, LRScheduler, ProgressBar
 
-from sklearn_ncf._interactions import Interactions
+from sklearn_ncf.interactions import Interactions
 from sklearn_ncf.training import InteractionDataset, resolve_device
 from sklearn_ncf.training._batches import BatchIterator
 from sklearn_ncf.training._objectives import RATING_OBJECTIVES

@@ -13,11 +13,11 @@ from torch import nn
 
 from sklearn_ncf._encoder import IdEncoder, vocabularies_of
 from sklearn_ncf._files import write_whole
-from sklearn_ncf._raw_ids import RawIds
 from sklearn_ncf._regressor import NCFRegressor
-from sklearn_ncf._units import ORDINARY
 from sklearn_ncf._version import __version__
 from sklearn_ncf.export._silence import silence
+from sklearn_ncf.fitting import ORDINARY
+from sklearn_ncf.lists import RawIds
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, EmbeddingNN, default_settings
 
 LARGEST = 2**31 - 2**20  # bytes: a protobuf message holds less than two gibibytes, and the graph itself needs a few

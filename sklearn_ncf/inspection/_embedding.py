@@ -7,12 +7,11 @@ import pandas as pd
 from sklearn.base import clone
 from sklearn.decomposition import PCA
 
-from sklearn_ncf._columns import MISSING, as_objects
-from sklearn_ncf._id_arguments import PANDAS, read_ids
-from sklearn_ncf._raw_ids import RawIds
 from sklearn_ncf._sklearn_compat import check_matplotlib_support
+from sklearn_ncf.encoding import MISSING, as_objects
 from sklearn_ncf.inspection._free_space import equalize_units, place_labels, place_legend
 from sklearn_ncf.inspection._ids import values_of_ids
+from sklearn_ncf.lists import PANDAS, RawIds, read_ids
 from sklearn_ncf.nn import ITEM, USER
 
 COLUMNS = {"user": USER, "item": ITEM}

@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 import pandas as pd
 
-from sklearn_ncf._columns import MISSING, as_objects
-from sklearn_ncf._id_arguments import ONE, as_list, names_of, read_ids
-from sklearn_ncf._vocabulary import Vocabulary
+from sklearn_ncf.encoding import MISSING, Vocabulary, as_objects
+from sklearn_ncf.lists import ONE, as_list, names_of, read_ids
 
 
 def values_of_ids(values, ids, name):

@@ -3,8 +3,8 @@
 import numpy as np
 
 from sklearn_ncf._sklearn_compat import check_matplotlib_support
-from sklearn_ncf._unwrap import unwrap
 from sklearn_ncf.inspection._free_space import place_legend
+from sklearn_ncf.lists import unwrap
 
 # Of matplotlib's style tableau-colorblind10: told apart by everybody, and seen on white and on black.
 TRAINING, VALIDATION, LEARNING_RATE = "#006BA4", "#FF800E", "#898989"

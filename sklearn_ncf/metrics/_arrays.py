@@ -5,10 +5,10 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils import check_array
 
-from sklearn_ncf._containers import as_numbers
-from sklearn_ncf._ranking import hit_rates, ndcgs, recalls, reciprocal_ranks
-from sklearn_ncf._ratings import check_weight
 from sklearn_ncf._sklearn_compat import Interval, validate_params
+from sklearn_ncf.encoding import as_numbers
+from sklearn_ncf.fitting import check_weight
+from sklearn_ncf.lists import hit_rates, ndcgs, recalls, reciprocal_ranks
 
 CONSTRAINTS = {"k": [Interval(Integral, 1, None, closed="left")], "sample_weight": ["array-like", None]}
 

@@ -6,11 +6,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 
-from sklearn_ncf._columns import MISSING, read_table
-from sklearn_ncf._containers import as_local, as_numbers
-from sklearn_ncf._ranking import METRICS, Rankings, places_among
-from sklearn_ncf._raw_ids import RawIds
 from sklearn_ncf._sklearn_compat import Interval, StrOptions, validate_parameter_constraints
+from sklearn_ncf.encoding import MISSING, as_local, as_numbers, read_table
+from sklearn_ncf.lists import METRICS, Rankings, RawIds, places_among
 from sklearn_ncf.nn import ITEM, USER
 
 

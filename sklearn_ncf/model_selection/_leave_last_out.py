@@ -5,10 +5,9 @@ from numbers import Integral
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator
 
-from sklearn_ncf._columns import as_objects, as_table_name, kinds_of, read_table
-from sklearn_ncf._containers import as_local
 from sklearn_ncf._numbers import as_python
 from sklearn_ncf._sklearn_compat import num_samples
+from sklearn_ncf.encoding import as_local, as_objects, as_table_name, kinds_of, read_table
 
 
 class LeaveLastOut(BaseCrossValidator):

@@ -7,10 +7,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sklearn_ncf._interactions import Interactions
-from sklearn_ncf._large import blocks_of
-from sklearn_ncf._storage import storage_of
+from sklearn_ncf.interactions import Interactions
 from sklearn_ncf.nn import generator_on
+from sklearn_ncf.storage import blocks_of, storage_of
 from sklearn_ncf.training._negatives import Negatives, NegativeSampler
 from sklearn_ncf.training._one_process import processes
 

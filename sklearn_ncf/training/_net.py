@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from sklearn_ncf._interactions import Interactions
+from sklearn_ncf.interactions import Interactions
 from sklearn_ncf.nn import (
     ITEM,
     EmbeddingNN,

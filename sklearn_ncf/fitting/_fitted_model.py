@@ -4,8 +4,8 @@ from typing import NamedTuple
 
 import torch
 
-from sklearn_ncf._seen import Seen
-from sklearn_ncf._units import from_units
+from sklearn_ncf.fitting._units import from_units
+from sklearn_ncf.interactions import Seen
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, GridScorer, default_settings
 from sklearn_ncf.training import predict_ratings
 

@@ -9,8 +9,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ncf._base import BaseNCF
 from sklearn_ncf._fitted import snapshot
+from sklearn_ncf.fitting import BaseNCF
 
 
 class Unwrapped(NamedTuple):

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sklearn_ncf._columns import MISSING, kinds_of
 from sklearn_ncf._warnings import warn_caller
+from sklearn_ncf.encoding._columns import MISSING, kinds_of
 
 EXCEPTIONS = 10  # rows with an uncommon kind of ids that `fit` has met, up to which they are no column of that kind
 

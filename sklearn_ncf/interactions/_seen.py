@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from sklearn_ncf._large import parts_of
-from sklearn_ncf._storage import storage_of
 from sklearn_ncf.nn import ITEM, N_SPECIAL
+from sklearn_ncf.storage import parts_of, storage_of
 
 NO_PAIRS = np.empty((0, 2), dtype=np.int32)
 

@@ -6,8 +6,8 @@ from types import FunctionType, MethodType
 import joblib
 
 from sklearn_ncf._numbers import as_python
-from sklearn_ncf._state import state_of
 from sklearn_ncf._version import __version__
+from sklearn_ncf.fitting._state import state_of
 from sklearn_ncf.training import Checkpoints, NoCheckpoints, processes
 
 NOT_OF_TRAINING = {"checkpoint_dir", "keep_checkpoints", "device", "verbose"}  # parameters that change no weight

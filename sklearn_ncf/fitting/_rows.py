@@ -2,12 +2,11 @@
 
 from typing import NamedTuple
 
-from sklearn_ncf._columns import MISSING, chunks_of, read_table
 from sklearn_ncf._encoder import IdEncoder, encode_columns, learn_ids, learn_ids_in_parts
-from sklearn_ncf._interactions import Interactions
-from sklearn_ncf._large import is_large, parts_of, shuffle_blocks
-from sklearn_ncf._storage import storage_of
+from sklearn_ncf.encoding import MISSING, chunks_of, read_table
+from sklearn_ncf.interactions import Interactions
 from sklearn_ncf.nn import N_SPECIAL, tells_missing_apart
+from sklearn_ncf.storage import is_large, parts_of, shuffle_blocks, storage_of
 
 
 class TrainingData(NamedTuple):

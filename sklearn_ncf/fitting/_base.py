@@ -6,26 +6,23 @@ import torch
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ncf._checkpointing import checkpoints_of
-from sklearn_ncf._columns import chunks_of, read_table, take_rows
-from sklearn_ncf._containers import as_local
 from sklearn_ncf._encoder import IdEncoder, check_unknown, n_rows_seen
 from sklearn_ncf._fitted import publish, snapshot
-from sklearn_ncf._fitted_model import FittedModel
-from sklearn_ncf._growth import copy_weights, grow
-from sklearn_ncf._id_parameters import IdParameters
-from sklearn_ncf._interactions import Interactions
-from sklearn_ncf._parameters import SHARED_CONSTRAINTS
 from sklearn_ncf._random import seeded_generators
-from sklearn_ncf._rows import TrainingData, codes_of, learn_rows
-from sklearn_ncf._seen import Seen
-from sklearn_ncf._settings import Settings
 from sklearn_ncf._stamp import stamped, unstamped
-from sklearn_ncf._state import net_from, state_of
-from sklearn_ncf._storage import storage_of
-from sklearn_ncf._units import ORDINARY, to_units
-from sklearn_ncf._unknown_ids import UnknownIds
+from sklearn_ncf.encoding import UnknownIds, as_local, chunks_of, read_table, take_rows
+from sklearn_ncf.fitting._checkpointing import checkpoints_of
+from sklearn_ncf.fitting._fitted_model import FittedModel
+from sklearn_ncf.fitting._growth import copy_weights, grow
+from sklearn_ncf.fitting._id_parameters import IdParameters
+from sklearn_ncf.fitting._parameters import SHARED_CONSTRAINTS
+from sklearn_ncf.fitting._rows import TrainingData, codes_of, learn_rows
+from sklearn_ncf.fitting._settings import Settings
+from sklearn_ncf.fitting._state import net_from, state_of
+from sklearn_ncf.fitting._units import ORDINARY, to_units
+from sklearn_ncf.interactions import Interactions, Seen
 from sklearn_ncf.nn import default_settings, of_network
+from sklearn_ncf.storage import storage_of
 from sklearn_ncf.training import (
     InteractionDataset,
     Objective,

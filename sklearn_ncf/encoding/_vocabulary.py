@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from sklearn_ncf._columns import MISSING, as_objects, factorize, kinds_of
-from sklearn_ncf._plain_ids import pack_ids, unpack_ids
+from sklearn_ncf.encoding._columns import MISSING, as_objects, factorize, kinds_of
+from sklearn_ncf.encoding._plain_ids import pack_ids, unpack_ids
 
 NOTHING = np.empty(0, dtype=object)
 COMMON = 0.1  # share of a column's ids from which on their kind is one of the column, and not an exception in it

@@ -23,7 +23,7 @@ def storage_of(*arrays):
     """The storage of arrays derived from some others (`None` is ignored): on disk where one of these is."""
     if not any(map(is_mapped, arrays)):
         return MEMORY
-    from sklearn_ncf._disk import Disk
+    from sklearn_ncf.storage._disk import Disk
 
     return Disk()
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from sklearn_ncf._columns import MISSING, as_objects, read_table
+from sklearn_ncf.encoding import MISSING, as_objects, read_table
 
 ONE = (str, bytes, bytearray, memoryview)  # what can be iterated over, and is one id (or none) all the same
 ROWS = (list, tuple, np.ndarray)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-from sklearn_ncf._columns import as_objects
+from sklearn_ncf.encoding._columns import as_objects
 
 KEPT = {str, int, float, bool, bytes}  # types that need no packing
 

@@ -6,11 +6,11 @@ import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import assert_all_finite
 
-from sklearn_ncf._containers import as_local, as_numbers
-from sklearn_ncf._large import parts_of
 from sklearn_ncf._numbers import as_python
 from sklearn_ncf._sklearn_compat import InvalidParameterError, check_sample_weight, num_samples
 from sklearn_ncf._warnings import warn_caller
+from sklearn_ncf.encoding import as_local, as_numbers
+from sklearn_ncf.storage import parts_of
 
 
 def check_ratings(X, y, *, estimator, names=("X", "y")):

@@ -7,9 +7,8 @@ import numpy as np
 import torch
 
 from sklearn_ncf._encoder import n_rows_seen
-from sklearn_ncf._interactions import Interactions
 from sklearn_ncf._random import seeded_generators
-from sklearn_ncf._seen import Seen
+from sklearn_ncf.interactions import Interactions, Seen
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, default_settings, of_network
 from sklearn_ncf.training import Anchor, InteractionDataset, Plan, as_tensors, processes, train
 

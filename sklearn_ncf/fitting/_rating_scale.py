@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from sklearn_ncf._ratings import center_and_spread, check_range, clipped, learnt_range
-from sklearn_ncf._units import from_units, losses_from_units, to_units, units_of
 from sklearn_ncf._warnings import warn_caller
+from sklearn_ncf.fitting._ratings import center_and_spread, check_range, clipped, learnt_range
+from sklearn_ncf.fitting._units import from_units, losses_from_units, to_units, units_of
 from sklearn_ncf.nn import USER
 
 FAR = 5.0  # standard deviations of the first ratings, from which on later ones are of another scale

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_array
 
-from sklearn_ncf._containers import as_local
-from sklearn_ncf._large import parts_of
 from sklearn_ncf._sklearn_compat import safe_indexing
+from sklearn_ncf.encoding._containers import as_local
+from sklearn_ncf.storage import parts_of
 
 MISSING = -1  # the position of a missing id, and the code of an unknown one
 NO_STRING = np.array([object()])  # see `factorize`

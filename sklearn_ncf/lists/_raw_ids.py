@@ -7,14 +7,12 @@ import pandas as pd
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ncf._base import encode_table, fitted_model_of
-from sklearn_ncf._columns import MISSING, as_objects, read_table
 from sklearn_ncf._encoder import IdEncoder, check_unknown, encode_columns, vocabularies_of
 from sklearn_ncf._fitted import snapshot
-from sklearn_ncf._id_arguments import FittedIds, distinct_ids, distinct_rows, is_table, names_of, plain
-from sklearn_ncf._id_columns import as_series, is_missing, take_as_series
-from sklearn_ncf._unknown_ids import shown
-from sklearn_ncf._unwrap import unwrap
+from sklearn_ncf.encoding import MISSING, as_objects, as_series, is_missing, read_table, shown, take_as_series
+from sklearn_ncf.fitting import encode_table, fitted_model_of
+from sklearn_ncf.lists._id_arguments import FittedIds, distinct_ids, distinct_rows, is_table, names_of, plain
+from sklearn_ncf.lists._unwrap import unwrap
 from sklearn_ncf.nn import ITEM, USER
 
 

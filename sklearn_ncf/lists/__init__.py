@@ -1,0 +1,35 @@
+"""From a fitted model or Pipeline to ranked lists of raw ids."""
+
+from sklearn_ncf.lists._id_arguments import ONE, PANDAS, as_list, names_of, read_ids
+from sklearn_ncf.lists._ranking import (
+    METRICS,
+    SCORES_AT_ONCE,
+    Rankings,
+    best_columns,
+    hit_rates,
+    ndcgs,
+    places_among,
+    recalls,
+    reciprocal_ranks,
+)
+from sklearn_ncf.lists._raw_ids import RawIds
+from sklearn_ncf.lists._unwrap import unwrap
+
+__all__ = [
+    "METRICS",
+    "ONE",
+    "PANDAS",
+    "SCORES_AT_ONCE",
+    "Rankings",
+    "RawIds",
+    "as_list",
+    "best_columns",
+    "hit_rates",
+    "names_of",
+    "ndcgs",
+    "places_among",
+    "read_ids",
+    "recalls",
+    "reciprocal_ranks",
+    "unwrap",
+]
