@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ncf._fitted import publish, snapshot
 from sklearn_ncf._sklearn_compat import Interval, InvalidParameterError, RealNotInt, StrOptions, fit_context
-from sklearn_ncf._stamp import stamped, unstamped
+from sklearn_ncf._stamp import add_version, check_version
 from sklearn_ncf.encoding import MISSING, UnknownIds, Vocabulary, as_numbers, as_table_name, chunks_of, read_table
 from sklearn_ncf.storage import storage_of
 
@@ -250,10 +250,10 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         min_count = self._min_count(n_rows)
         vocabularies = [ids.extended(column, min_count) for ids, column in zip(known, columns, strict=True)]
-        self._know(vocabularies, n_rows, header, reset=reset)
+        self._set_vocabularies(vocabularies, n_rows, header, reset=reset)
         return columns
 
-    def _know(self, vocabularies, n_rows, header, *, reset):
+    def _set_vocabularies(self, vocabularies, n_rows, header, *, reset):
         """Take over what was learned of all rows so far, in one step."""
         _check_dtype(self.dtype, max(len(vocabulary.ids) for vocabulary in vocabularies))
         learned = snapshot(self)
@@ -311,10 +311,10 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if "_vocabularies" in state:
             del state["categories_"]  # the vocabularies' ids
             state["_vocabularies"] = [vocabulary.state() for vocabulary in state["_vocabularies"]]
-        return stamped(state)
+        return add_version(state)
 
     def __setstate__(self, state):
-        state = unstamped(state, self)
+        state = check_version(state, self)
         if "_vocabularies" in state:
             state["_vocabularies"] = [Vocabulary.from_state(of_column) for of_column in state["_vocabularies"]]
             state["categories_"] = [vocabulary.ids for vocabulary in state["_vocabularies"]]
@@ -369,7 +369,7 @@ def learn_ids_in_parts(encoder, X):
         vocabularies = [ids.joined(column) for ids, column in zip(vocabularies, columns, strict=True)]
         n_rows += len(columns[0].positions)
         storage.release_pages(X)
-    encoder._know([ids.in_order() for ids in vocabularies], n_rows, header, reset=True)
+    encoder._set_vocabularies([ids.in_order() for ids in vocabularies], n_rows, header, reset=True)
 
 
 def encode_columns(encoder, columns):

@@ -7,7 +7,7 @@ import secrets
 TEMPORARY = ".tmp"  # how the name of a file ends that is being written
 
 
-def write_whole(path, content):
+def write_atomic(path, content):
     """Write bytes to a file: into a temporary one beside it, flushed to the disk, then renamed.
 
     The temporary file has a unique name in each call, and is created with the permissions that `open` gives.

@@ -11,7 +11,7 @@ from sklearn_ncf._progress import progress_bar
 from sklearn_ncf._sklearn_compat import Interval, validate_params
 from sklearn_ncf._warnings import warn_caller
 from sklearn_ncf.encoding import take_as_series
-from sklearn_ncf.lists import SCORES_AT_ONCE, RawIds, best_columns
+from sklearn_ncf.lists import SCORES_CHUNK_SIZE, PipelineIdMapper, best_columns
 from sklearn_ncf.nn import ITEM, USER
 
 
@@ -104,7 +104,7 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
     1  bob  Bambi     1
     """
     n_items, verbose = as_python(n_items), as_python(verbose)
-    ids = RawIds(model)
+    ids = PipelineIdMapper(model)
     queries, codes = ids.queries(users)
     candidates, item_codes = ids.items(items)
     if not len(codes):
@@ -180,7 +180,7 @@ def similar_items(model, items, n_items=10):
     1  Alien        Bambi     2
     """
     n_items = as_python(n_items)
-    ids = RawIds(model)
+    ids = PipelineIdMapper(model)
     asked, codes = ids.known(ITEM, items, "items", "no items are similar to them")
     candidates, item_codes = ids.items(None)
     vectors = ids.estimator.item_embeddings_
@@ -199,7 +199,7 @@ def similar_items(model, items, n_items=10):
 
 def _lists(score, queries, n_candidates, n_items, of, verbose=0):
     """Rows, columns, ranks and scores of the best candidates of each query, a block of queries at a time."""
-    rows_at_once = max(1, SCORES_AT_ONCE // max(1, n_candidates))
+    rows_at_once = max(1, SCORES_CHUNK_SIZE // max(1, n_candidates))
     lists = [(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.float32))]
     shown = progress_bar(total=len(queries), unit=f" {of}", desc="recommend") if verbose else nullcontext()
     with shown as bar:

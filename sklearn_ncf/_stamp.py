@@ -7,12 +7,12 @@ from sklearn_ncf._version import __version__
 FORMAT = 1  # of saved states; another number wherever their layout changes
 
 
-def stamped(state):
+def add_version(state):
     """A state with the version that saves it."""
     return _standardized(state) | {"_format": FORMAT, "_sklearn_ncf_version": __version__}
 
 
-def unstamped(state, estimator):
+def check_version(state, estimator):
     """A state without its stamp; `ValueError` where this version does not know its layout."""
     state = dict(state)
     format_, version = state.pop("_format", None), state.pop("_sklearn_ncf_version", "before 0.1")

@@ -135,7 +135,7 @@ def test_many_at_once_or_few_make_no_difference(monkeypatch):
     settings = {"embedding_dim": 4, "random_state": 0, "device": "cpu"}
     expected = NCFRanker(**settings).fit(X).predict(X)
     for numbers in (1, 70, 500):
-        monkeypatch.setattr("sklearn_ncf.training._als.NUMBERS_AT_ONCE", numbers)
+        monkeypatch.setattr("sklearn_ncf.training._als.NUMBERS_CHUNK_SIZE", numbers)
         np.testing.assert_allclose(NCFRanker(**settings).fit(X).predict(X), expected, rtol=1e-3, atol=1e-4)
 
 

@@ -294,7 +294,7 @@ def test_a_write_that_fails_leaves_the_last_file_and_nothing_else(exported, tmp_
 
 
 def test_a_folder_that_is_not_there_is_named_before_any_work(exported, tmp_path, monkeypatch):
-    monkeypatch.setattr(_onnx, "RawIds", None)
+    monkeypatch.setattr(_onnx, "PipelineIdMapper", None)
     with pytest.raises(FileNotFoundError, match=r"There is no folder '.*nowhere'"):
         to_onnx(exported[0], tmp_path / "nowhere" / "model.onnx")
 

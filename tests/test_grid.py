@@ -52,7 +52,7 @@ def test_blocks_of_any_size_give_the_same(monkeypatch, pairs_at_once):
     net = network(2)
     queries, items = torch.arange(7).unsqueeze(1), torch.arange(11)
     expected = one_by_one(net, queries, items)
-    monkeypatch.setattr(_grid, "PAIRS_AT_ONCE", pairs_at_once)
+    monkeypatch.setattr(_grid, "PAIRS_CHUNK_SIZE", pairs_at_once)
     torch.testing.assert_close(GridScorer(net, items)(queries), expected, rtol=1e-10, atol=1e-10)
 
 

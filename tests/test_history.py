@@ -57,8 +57,8 @@ def test_a_history_is_the_scaled_sum_of_the_neighbors():
 @pytest.mark.parametrize("elsewhere", [False, True])
 @pytest.mark.parametrize("rows_at_once", [1, 3, 100])
 def test_sums_in_blocks_are_the_same(monkeypatch, rows_at_once, elsewhere):
-    monkeypatch.setattr(_history, "ROWS_AT_ONCE", rows_at_once)
-    monkeypatch.setattr(_history, "PAIRS_AT_ONCE", rows_at_once)
+    monkeypatch.setattr(_history, "ROWS_CHUNK_SIZE", rows_at_once)
+    monkeypatch.setattr(_history, "PAIRS_CHUNK_SIZE", rows_at_once)
     storage = Elsewhere()
     net = network(storage=storage if elsewhere else None)
     torch.testing.assert_close(net.history.summed, sums(net).detach())

@@ -208,7 +208,7 @@ def test_a_column_of_another_type_is_refused_although_fit_has_seen_an_exception(
 def test_a_type_is_judged_by_all_rows_of_a_table_however_it_is_read(monkeypatch, quick):
     X = np.hstack([mixed_column(0, 60), mixed_column(0, 60)])
     model = quick().fit(X, np.arange(60.0))
-    monkeypatch.setattr(_large, "ROWS_AT_ONCE", 10)
+    monkeypatch.setattr(_large, "ROWS_CHUNK_SIZE", 10)
     asked = X.copy()
     asked[:25, 0] = range(25)  # all rows of the first parts
     assert np.isfinite(model.predict(asked)).all()

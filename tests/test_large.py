@@ -25,7 +25,7 @@ from sklearn_ncf.training._batches import BatchIterator
 @pytest.fixture
 def small_blocks(monkeypatch):
     """2,000 rows are many."""
-    monkeypatch.setattr(_large, "ROWS_AT_ONCE", 150)
+    monkeypatch.setattr(_large, "ROWS_CHUNK_SIZE", 150)
     monkeypatch.setattr(_large, "LARGE", 1000)
     monkeypatch.setattr(_large, "BLOCK", 400)
 

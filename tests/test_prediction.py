@@ -26,7 +26,7 @@ def test_parts_are_predicted_as_the_whole(monkeypatch, quick, ratings, kind):
     X = TABLES[kind](X)
     model = quick().fit(X, y)
     whole = model.predict(X)
-    monkeypatch.setattr(_large, "ROWS_AT_ONCE", 300)
+    monkeypatch.setattr(_large, "ROWS_CHUNK_SIZE", 300)
     assert len(list(chunks_of(X, 300))) == 7
     np.testing.assert_allclose(model.predict(X), whole, rtol=1e-6)
 
@@ -45,7 +45,7 @@ def test_unknown_ids_are_counted_over_all_parts(monkeypatch, quick, ratings):
     model = quick().fit(X, y)
     asked = X.copy()
     asked.loc[asked.index[-400:], "user"] = -5  # all of the last part, a fifth of the whole
-    monkeypatch.setattr(_large, "ROWS_AT_ONCE", 400)
+    monkeypatch.setattr(_large, "ROWS_CHUNK_SIZE", 400)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.predict(asked)

@@ -44,7 +44,7 @@ def fitted(ratings):
 @pytest.mark.parametrize("architecture", ["gmf", "mlp", "neumf"])
 @pytest.mark.parametrize("scores_at_once", [1, 100, 10**6])
 def test_lists_are_those_of_brute_force(quick, ratings, monkeypatch, architecture, scores_at_once):
-    monkeypatch.setattr(_recommend, "SCORES_AT_ONCE", scores_at_once)
+    monkeypatch.setattr(_recommend, "SCORES_CHUNK_SIZE", scores_at_once)
     X, y = ratings
     X, y = X[:700], y[:700]
     model = quick(architecture=architecture).fit(X, y)

@@ -28,7 +28,7 @@ def train(rowwise, batches, *, flush=True, make_up=True):
     net, optimizer = network(rowwise)
     for rows in batches:
         if rowwise and make_up:
-            optimizer.prepare(rows)
+            optimizer.catch_up(rows)
         optimizer.zero_grad()
         (net(rows)[:, 0] - rows / 50).square().mean().backward()
         optimizer.step()
@@ -79,7 +79,7 @@ def test_rows_named_twice_are_made_up_for_once():
     nets = []
     for rows in ([7], [7, 7, 7]):
         net, optimizer = train(True, [torch.tensor([7])] + [torch.tensor([1])] * 9, flush=False)
-        optimizer.prepare(torch.tensor(rows))
+        optimizer.catch_up(torch.tensor(rows))
         nets.append(net[0].weight.detach())
     torch.testing.assert_close(*nets, rtol=0, atol=0)
 

@@ -12,12 +12,12 @@ import torch
 from torch import nn
 
 from sklearn_ncf._encoder import IdEncoder, vocabularies_of
-from sklearn_ncf._files import write_whole
+from sklearn_ncf._files import write_atomic
 from sklearn_ncf._regressor import NCFRegressor
 from sklearn_ncf._version import __version__
 from sklearn_ncf.export._silence import silence
 from sklearn_ncf.fitting import ORDINARY
-from sklearn_ncf.lists import RawIds
+from sklearn_ncf.lists import PipelineIdMapper
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, EmbeddingNN, default_settings
 
 LARGEST = 2**31 - 2**20  # bytes: a protobuf message holds less than two gibibytes, and the graph itself needs a few
@@ -92,14 +92,14 @@ def to_onnx(model, path):
     if not path.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {str(path.parent)!r} for the file of path; make it first.")
     _check_packages()
-    ids = RawIds(model)
+    ids = PipelineIdMapper(model)
     output = "ratings" if isinstance(ids.estimator, NCFRegressor) else "scores"
     _check_exportable(ids, output)
     tables = _tables_model(ids)
     scorer = _Scorer(ids.fitted)
     _check_size(tables, scorer)
     network = _network_model(scorer, ids.n_columns, output)
-    write_whole(path, _joined(tables, network, ids.estimator).SerializeToString())
+    write_atomic(path, _joined(tables, network, ids.estimator).SerializeToString())
 
 
 class _Scorer(nn.Module):

@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from sklearn_ncf._encoder import IdEncoder, check_unknown, n_rows_seen
 from sklearn_ncf._fitted import publish, snapshot
 from sklearn_ncf._random import seeded_generators
-from sklearn_ncf._stamp import stamped, unstamped
+from sklearn_ncf._stamp import add_version, check_version
 from sklearn_ncf.encoding import UnknownIds, as_local, chunks_of, read_table, take_rows
 from sklearn_ncf.fitting._checkpointing import checkpoints_of
 from sklearn_ncf.fitting._fitted_model import FittedModel
@@ -290,10 +290,10 @@ class BaseNCF(IdParameters, BaseEstimator):
             history = state["history_"]
             state["_seen"] = vars(state["_seen"])
             state["history_"] = {name: history[name].tolist() for name in history}
-        return stamped(state)
+        return add_version(state)
 
     def __setstate__(self, state):
-        state = unstamped(state, self)
+        state = check_version(state, self)
         net_state = state.pop("_net_state", None)
         if net_state is not None:
             state["net_"] = net_from(net_state, state["device"])

@@ -11,7 +11,7 @@ from sklearn_ncf._sklearn_compat import check_matplotlib_support
 from sklearn_ncf.encoding import MISSING, as_objects
 from sklearn_ncf.inspection._free_space import equalize_units, place_labels, place_legend
 from sklearn_ncf.inspection._ids import values_of_ids
-from sklearn_ncf.lists import PANDAS, RawIds, read_ids
+from sklearn_ncf.lists import PANDAS, PipelineIdMapper, read_ids
 from sklearn_ncf.nn import ITEM, USER
 
 COLUMNS = {"user": USER, "item": ITEM}
@@ -192,7 +192,7 @@ class EmbeddingDisplay:
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         if which not in COLUMNS:
             raise ValueError(f"which must be 'item' or 'user'; got {which!r}.")
-        raw_ids, column = RawIds(model), COLUMNS[which]
+        raw_ids, column = PipelineIdMapper(model), COLUMNS[which]
         if ids is None:
             ids, codes = raw_ids.all_named(column)
         else:

@@ -3,7 +3,7 @@
 from sklearn_ncf.lists._id_arguments import ONE, PANDAS, as_list, names_of, read_ids
 from sklearn_ncf.lists._ranking import (
     METRICS,
-    SCORES_AT_ONCE,
+    SCORES_CHUNK_SIZE,
     Rankings,
     best_columns,
     hit_rates,
@@ -12,16 +12,16 @@ from sklearn_ncf.lists._ranking import (
     recalls,
     reciprocal_ranks,
 )
-from sklearn_ncf.lists._raw_ids import RawIds
+from sklearn_ncf.lists._raw_ids import PipelineIdMapper
 from sklearn_ncf.lists._unwrap import unwrap
 
 __all__ = [
     "METRICS",
     "ONE",
     "PANDAS",
-    "SCORES_AT_ONCE",
+    "SCORES_CHUNK_SIZE",
+    "PipelineIdMapper",
     "Rankings",
-    "RawIds",
     "as_list",
     "best_columns",
     "hit_rates",

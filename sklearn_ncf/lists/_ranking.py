@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-SCORES_AT_ONCE = 4_000_000  # bounds the memory beside a result
+SCORES_CHUNK_SIZE = 4_000_000  # bounds the memory beside a result
 
 
 def best_columns(scores, n_best, *, last=None):
@@ -93,7 +93,7 @@ class Rankings(NamedTuple):
         values, ranked = np.zeros(len(queries)), np.zeros(len(queries), dtype=bool)
         order = np.argsort(self.owners, kind="stable")
         owners, columns = self.owners[order], self.columns[order]
-        rows_at_once = max(1, SCORES_AT_ONCE // self.n_candidates)
+        rows_at_once = max(1, SCORES_CHUNK_SIZE // self.n_candidates)
         for start in range(0, len(queries), rows_at_once):
             stop = min(start + rows_at_once, len(queries))
             scores = self.scorer(queries[start:stop])

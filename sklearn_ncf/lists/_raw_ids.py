@@ -1,4 +1,4 @@
-"""RawIds: from raw ids to the codes of a fitted model and back, through the steps of a Pipeline."""
+"""PipelineIdMapper: from raw ids to the codes of a fitted model and back, through the steps of a Pipeline."""
 
 from itertools import islice
 
@@ -16,7 +16,7 @@ from sklearn_ncf.lists._unwrap import unwrap
 from sklearn_ncf.nn import ITEM, USER
 
 
-class RawIds:
+class PipelineIdMapper:
     """The raw ids of a fitted model, and their codes in the estimator at its end.
 
     Raw ids are arrays as in ``categories_``: numbers as numbers, all others as objects, ``None`` where one is missing.

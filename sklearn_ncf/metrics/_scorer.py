@@ -8,7 +8,7 @@ from sklearn.utils import check_consistent_length, check_random_state, column_or
 
 from sklearn_ncf._sklearn_compat import Interval, StrOptions, validate_parameter_constraints
 from sklearn_ncf.encoding import MISSING, as_local, as_numbers, read_table
-from sklearn_ncf.lists import METRICS, Rankings, RawIds, places_among
+from sklearn_ncf.lists import METRICS, PipelineIdMapper, Rankings, places_among
 from sklearn_ncf.nn import ITEM, USER
 
 
@@ -128,7 +128,7 @@ class RankingScorer(BaseEstimator):
             If most of the ids are unknown.
         """
         validate_parameter_constraints(self._parameter_constraints, self.get_params(deep=False), type(self).__name__)
-        ids, X = RawIds(estimator), as_local(X, "X")
+        ids, X = PipelineIdMapper(estimator), as_local(X, "X")
         (codes, _), distinct = ids.encoded(X, warns=True), self._distinct_ids(X)
         if self.relevance_threshold is not None:
             if y is None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_ncf.nn._layers import pairwise_products
-from sklearn_ncf.nn._network import ITEM, PAIRS_AT_ONCE, of_network
+from sklearn_ncf.nn._network import ITEM, PAIRS_CHUNK_SIZE, of_network
 
 
 class GridScorer:
@@ -110,10 +110,10 @@ def score_grid_by_parts(module, queries: EncodedQueries, items: EncodedItems) ->
         scores.addmm_(queries.of_gmf, items.of_gmf)
     if items.of_mlp is not None:
         layers = _linear_layers(module)[1:]
-        n_queries = max(1, PAIRS_AT_ONCE // max(1, len(items.of_mlp)))
+        n_queries = max(1, PAIRS_CHUNK_SIZE // max(1, len(items.of_mlp)))
         for of_scores, of_queries in zip(scores.split(n_queries), queries.of_mlp.split(n_queries), strict=True):
             for row, of_items in zip(
-                of_scores.split(PAIRS_AT_ONCE, dim=1), items.of_mlp.split(PAIRS_AT_ONCE), strict=True
+                of_scores.split(PAIRS_CHUNK_SIZE, dim=1), items.of_mlp.split(PAIRS_CHUNK_SIZE), strict=True
             ):
                 row += _rest_of_mlp(layers, of_queries.unsqueeze(1) + of_items)
     return module.to_ratings(scores)

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from sklearn_ncf.nn._generators import generator_on
 
 INIT_STD = 0.01
-ROWS_AT_ONCE = 65_536  # of a table to sum up histories for: bounds the memory beside it
-PAIRS_AT_ONCE = 2**18  # to put in order
+ROWS_CHUNK_SIZE = 65_536  # of a table to sum up histories for: bounds the memory beside it
+PAIRS_CHUNK_SIZE = 2**18  # to put in order
 
 
 class InteractionHistory(nn.Module):
@@ -71,7 +71,7 @@ class InteractionHistory(nn.Module):
         weight = self.weight
 
         def parts():
-            return (part.to(weight.device, torch.int64) + first_rows for part in codes.split(PAIRS_AT_ONCE))
+            return (part.to(weight.device, torch.int64) + first_rows for part in codes.split(PAIRS_CHUNK_SIZE))
 
         counts = sum(torch.bincount(rows.flatten(), minlength=len(weight)) for rows in parts())
         self._offsets = F.pad(counts.cumsum(0), (1, 0))
@@ -186,8 +186,8 @@ class InteractionHistory(nn.Module):
     @torch.no_grad()
     def _sums_of(self, table: Tensor):
         """Sums of the rows of a table over each row's neighbors, a slice of rows at a time."""
-        for start in range(0, len(table), ROWS_AT_ONCE):
-            rows = slice(start, min(start + ROWS_AT_ONCE, len(table)))
+        for start in range(0, len(table), ROWS_CHUNK_SIZE):
+            rows = slice(start, min(start + ROWS_CHUNK_SIZE, len(table)))
             ends = self._offsets[rows.start : rows.stop + 1]
             neighbors = self._neighbors[ends[0] : ends[-1]]
             offsets = (ends - ends[0]).to(neighbors.dtype)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from sklearn_ncf.nn._history import InteractionHistory
 
 USER, ITEM = 0, 1  # columns
-PAIRS_AT_ONCE = 16_384  # larger blocks of hidden units leave the caches
+PAIRS_CHUNK_SIZE = 16_384  # larger blocks of hidden units leave the caches
 
 
 class Network(nn.Module):
@@ -80,11 +80,11 @@ class Network(nn.Module):
         """Scores of every query with every item, both encoded, of shape (n_queries, n_items); here, pair by pair."""
         n_items = len(items)
         scores = queries.new_empty(len(queries), n_items, dtype=torch.float32)
-        n_queries = max(1, PAIRS_AT_ONCE // max(1, n_items))
+        n_queries = max(1, PAIRS_CHUNK_SIZE // max(1, n_items))
         for start in range(0, len(queries), n_queries):
             some = queries[start : start + n_queries]
-            for first in range(0, n_items, PAIRS_AT_ONCE):
-                part = items[first : first + PAIRS_AT_ONCE]
+            for first in range(0, n_items, PAIRS_CHUNK_SIZE):
+                part = items[first : first + PAIRS_CHUNK_SIZE]
                 others = some.repeat_interleave(len(part), dim=0)
                 codes = torch.cat([others[:, :ITEM], part.repeat(len(some)).unsqueeze(1), others[:, ITEM:]], dim=1)
                 rows = slice(start, start + len(some)), slice(first, first + len(part))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-ROWS_AT_ONCE = 500_000  # of a table: bounds what codes and hash tables take in addition
+ROWS_CHUNK_SIZE = 500_000  # of a table: bounds what codes and hash tables take in addition
 LARGE = 2**22  # rows, from which on an epoch is shuffled block by block, not as a whole
 BLOCK = 2**20  # rows
 
@@ -13,8 +13,8 @@ def is_large(n_rows):
 
 
 def parts_of(n_rows, size=None):
-    """Slices that cover `n_rows` rows, of `size` (`ROWS_AT_ONCE`) rows each but for the last one."""
-    size = size or ROWS_AT_ONCE
+    """Slices that cover `n_rows` rows, of `size` (`ROWS_CHUNK_SIZE`) rows each but for the last one."""
+    size = size or ROWS_CHUNK_SIZE
     for start in range(0, n_rows, size):
         yield slice(start, min(start + size, n_rows))
 

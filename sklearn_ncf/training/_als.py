@@ -10,7 +10,7 @@ from sklearn_ncf.training._solvers import Solver
 
 L2 = 0.5  # weight_decay="auto": of a vector, times the root of the weight of the pairs it stands in
 LARGEST_PENALTY = 1e30  # a larger one is the same in single precision, or overflows
-NUMBERS_AT_ONCE = 4_000_000  # in the vectors, and in the matrices, of the ids solved together
+NUMBERS_CHUNK_SIZE = 4_000_000  # in the vectors, and in the matrices, of the ids solved together
 
 
 class AlternatingLeastSquares(Solver):
@@ -156,8 +156,8 @@ class _Side:
 
     def _n_at_once(self, start: int, dim: int) -> int:
         """How many ids from one on can be solved together; their numbers of pairs grow."""
-        n = max(1, min(len(self.ids) - start, NUMBERS_AT_ONCE // dim**2))
-        while n > 1 and n * int(self.n_pairs[start + n - 1]) * dim > NUMBERS_AT_ONCE:
+        n = max(1, min(len(self.ids) - start, NUMBERS_CHUNK_SIZE // dim**2))
+        while n > 1 and n * int(self.n_pairs[start + n - 1]) * dim > NUMBERS_CHUNK_SIZE:
             n //= 2
         return n
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 
-from sklearn_ncf._files import TEMPORARY, write_whole
+from sklearn_ncf._files import TEMPORARY, write_atomic
 from sklearn_ncf._warnings import warn_caller
 from sklearn_ncf.training._checkpoint_state import state_of_training
 from sklearn_ncf.training._skorch import Callback
@@ -34,7 +34,7 @@ def write_state(path: Path, state: dict) -> None:
     torch.save(state, buffer)
     content = buffer.getbuffer()
     content[:HEADER] = MAGIC + b"%08x\n" % zlib.crc32(content[HEADER:])
-    write_whole(path, content)
+    write_atomic(path, content)
 
 
 def read_state(path: Path, device: str) -> dict:

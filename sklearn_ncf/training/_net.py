@@ -38,7 +38,7 @@ from sklearn_ncf.training._skorch import (
 )
 from sklearn_ncf.training._solvers import Solver
 
-LISTS_AT_ONCE = 2048  # of positives and their negatives, in validation
+LISTS_CHUNK_SIZE = 2048  # of positives and their negatives, in validation
 PREDICTION_CHUNK = 16_384  # rows: larger ones leave the caches and gain nothing
 
 
@@ -101,9 +101,9 @@ class NCFNet(NeuralNet):
             self._run_unwatched(iterator, training, prefix)
         losses = self.history[-1, "batches", :, prefix + "_loss"]
         if not np.isfinite(losses).all():
-            self.refuse(f"The {'training' if training else 'validation'} loss became {losses[-1]}")
+            self.raise_diverged(f"The {'training' if training else 'validation'} loss became {losses[-1]}")
         if training:
-            self.settle()
+            self.finalize_epoch()
 
     def train_step(self, batch: Batch, **fit_params):
         """As skorch's, and histories follow the step."""
@@ -115,7 +115,7 @@ class NCFNet(NeuralNet):
     def train_step_single(self, batch: Batch, **fit_params):
         self._set_training(True)
         predicted, loss = self._forward(batch)
-        self._descend(batch, loss)
+        self._backward(batch, loss)
         return {"loss": self.criterion_.in_rating_units(processes().mean(loss.detach())), "y_pred": predicted}
 
     def validation_step(self, batch: Batch, **fit_params):
@@ -138,7 +138,7 @@ class NCFNet(NeuralNet):
                     if training:
                         for parameter in parameters:  # a fraction of the time of the optimizer's zero_grad
                             parameter.grad = None
-                        self._descend(batch, loss)
+                        self._backward(batch, loss)
                         self.optimizer_.step()
                 if training:
                     self._tell_history("after_step")
@@ -157,13 +157,13 @@ class NCFNet(NeuralNet):
         self.history.record_batch(prefix + "_batch_size", n_rows)
         self.history.record(prefix + "_batch_count", n_batches)
 
-    def _descend(self, batch: Batch, loss: Tensor) -> None:
+    def _backward(self, batch: Batch, loss: Tensor) -> None:
         """The backward pass, and what follows it before the step."""
         try:
             (loss if self.penalty_ is None else loss + self.penalty_(batch[0])).backward()
         except RuntimeError as error:
             if torch.is_anomaly_enabled() and "returned nan values" in str(error):
-                self.refuse("A gradient became NaN")
+                self.raise_diverged("A gradient became NaN")
             raise
         if self.shared_ is not None:
             self.shared_.average_gradients()
@@ -171,18 +171,18 @@ class NCFNet(NeuralNet):
 
     def _forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         if self.shared_ is not None and self.module_.training:
-            return self.shared_.call(self._computed, batch)
-        return self._computed(batch)
+            return self.shared_.call(self._forward_loss, batch)
+        return self._forward_loss(batch)
 
-    def _computed(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def _forward_loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
         codes, ratings = batch
         if self.module_.training and isinstance(self.optimizer_, RowwiseAdamW):
-            self.optimizer_.prepare(self.module_.table_rows(codes))
+            self.optimizer_.catch_up(self.module_.table_rows(codes))
             if batch.negatives is not None:
                 items = batch.negatives.items.flatten()
                 others = codes[:1].repeat(len(items), 1)
                 others[:, ITEM] = items
-                self.optimizer_.prepare(self.module_.table_rows(others))
+                self.optimizer_.catch_up(self.module_.table_rows(others))
         if batch.negatives is not None:
             items, excluded, share = batch.negatives
             lists = score_lists(self.module_, codes, items, excluded)
@@ -227,14 +227,14 @@ class NCFNet(NeuralNet):
                 )
         return super().initialize_optimizer(*args, **kwargs)
 
-    def refuse(self, what: str):
+    def raise_diverged(self, what: str):
         """Raise the error of a training that has gone astray."""
         raise FloatingPointError(
             f"{what} in epoch {len(self.history)}: most likely the learning rate ({self.lr}) is too high; lower "
             "learning_rate."
         )
 
-    def settle(self):
+    def finalize_epoch(self):
         """Bring tables up to date, and give ids without training rows what was learnt of the others."""
         if isinstance(self.optimizer_, RowwiseAdamW):
             self.optimizer_.flush()
@@ -267,7 +267,7 @@ def build_net(module: type[nn.Module], module_params: dict, plan: Plan, callback
         iterator_train=BatchIterator,
         iterator_train__shuffle=True,
         iterator_valid=BatchIterator,
-        iterator_valid__batch_size=LISTS_AT_ONCE if ranks else PREDICTION_CHUNK,
+        iterator_valid__batch_size=LISTS_CHUNK_SIZE if ranks else PREDICTION_CHUNK,
         train_split=None,
         callbacks=callbacks,
         device=plan.device,
@@ -319,7 +319,7 @@ def train(
     except KeyboardInterrupt:
         if net.history and "dur" not in net.history[-1]:
             net.history.pop()  # an epoch that did not end
-        net.settle()
+        net.finalize_epoch()
         is_settled = True
         raise
     finally:
@@ -341,7 +341,7 @@ def train(
     with torch.no_grad(), net.draws():
         scores = net.module_(data[:PREDICTION_CHUNK][0])
     if not scores.isfinite().all():  # the last step went too far
-        net.refuse("The predictions became infinite or NaN")
+        net.raise_diverged("The predictions became infinite or NaN")
 
 
 def as_tensors(columns: list[np.ndarray] | None, device: str) -> list[Tensor] | None:

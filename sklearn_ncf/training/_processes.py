@@ -118,7 +118,7 @@ class SharedTraining:
             if self.rowwise is None:
                 table.grad = torch.zeros_like(table).index_add_(0, rows, values)
             else:
-                self.rowwise.prepare(rows)  # those that the other processes have read
+                self.rowwise.catch_up(rows)  # those that the other processes have read
                 table.grad = torch.sparse_coo_tensor(rows[None], values, table.shape, check_invariants=False)
 
     def end(self) -> None:

@@ -13,7 +13,7 @@ class RowwiseAdamW(torch.optim.Optimizer):
     r"""AdamW (Loshchilov and Hutter 2019) with deferred steps for embedding tables.
 
     AdamW moves every row of a table at every step: one without a gradient goes on with its momentum and shrinks by the
-    weight decay. Here such a row is left alone until a batch reads it; `prepare` then makes up for the :math:`k` steps
+    weight decay. Here such a row is left alone until a batch reads it; `catch_up` then makes up for the :math:`k` steps
     it has missed, in closed form:
 
     - moments: :math:`m \leftarrow \beta_1^k m, \; v \leftarrow \beta_2^k v`;
@@ -68,7 +68,7 @@ class RowwiseAdamW(torch.optim.Optimizer):
         self._dense.state, self._dense.param_groups = self.state, self.param_groups[:1]
 
     @torch.no_grad()
-    def prepare(self, rows: Tensor) -> None:
+    def catch_up(self, rows: Tensor) -> None:
         """Make up for what `rows` have missed, before they are read; a row may be named more than once."""
         rows = rows.flatten()
         group = self.param_groups[1]
@@ -83,7 +83,7 @@ class RowwiseAdamW(torch.optim.Optimizer):
         """Make up for what all rows have missed."""
         for table in self.param_groups[1]["params"]:
             for rows in torch.arange(len(table), device=table.device).split(FLUSH_CHUNK):
-                self.prepare(rows)
+                self.catch_up(rows)
 
     @torch.no_grad()
     def step(self, closure=None):
