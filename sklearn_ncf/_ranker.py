@@ -1,34 +1,33 @@
 """NCFRanker: rankings from implicit feedback by neural collaborative filtering."""
 
-from numbers import Integral
+import math
+from numbers import Integral, Real
 
-import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ncf._sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ncf._warnings import warn_caller
-from sklearn_ncf.fitting import BaseNCF, FittedModel, check_weight, with_ones
-from sklearn_ncf.lists import METRICS, Rankings, places_among
-from sklearn_ncf.nn import ITEM, USER
+from sklearn_ncf.fitting import BaseNCF, check_weight, encode_table, with_ones
+from sklearn_ncf.lists import METRICS, validation_score
+from sklearn_ncf.metrics import RankingScorer
 from sklearn_ncf.training import OPTIMIZERS, RANKING_OBJECTIVES, RankingObjective, undefined_score
-
-K = 10  # of the metrics that choose an epoch
 
 
 class NCFRanker(BaseNCF):
     """Rank items by neural collaborative filtering from implicit feedback: clicks, plays, purchases.
 
-    Every row of `X` is a positive: a user and an item that belong together. The network learns to score a positive
-    above negatives, items that the user has not had, drawn afresh for every batch and never one of the user's own (He
-    et al. 2017, section 2.1). Ids of any type are encoded inside `fit`. See ``docs/ranking.md``, which also has the
-    paper's own settings.
+    Every row of `X` is a positive: an interaction of a user with an item. The network learns to score positives above
+    the items that the user has not interacted with (He et al. 2017, section 2.1). Ids of any type are encoded inside
+    `fit`. See ``docs/ranking.md``, which also has the paper's own settings.
 
     Parameters
     ----------
     architecture : {"gmf", "neumf", "mlp"} or nn.Module class, default="gmf"
         The network, as in :class:`NCFRegressor`.
 
-    embedding_dim : int, default=64
-        Length of an id's embedding vector; NeuMF has one for each of its halves.
+    embedding_dim : int or "auto", default="auto"
+        Length of an id's embedding vector; NeuMF has one for each of its halves. ``"auto"`` is 256 with ``"als"`` (half
+        of it, or a quarter, where the tables would exceed a gibibyte), and 64 otherwise.
 
     hidden_layer_sizes : sequence of int, default=(64, 32, 16)
         Units of the MLP's hidden layers. Ignored by ``"gmf"``.
@@ -48,11 +47,18 @@ class NCFRanker(BaseNCF):
         SVD++, Koren 2008, and FISM, Kabbur et al. 2013). Ignored by a network of your own.
 
     loss : {"squared_error", "softmax", "bce", "bpr"} or a subclass of RankingObjective, default="squared_error"
-        What training minimises for a positive and its negatives. ``"squared_error"`` draws positives to one, with the
-        weight 3, and all items that the user has not had to zero, with the weight 1 (Hu et al. 2008);
+        What training minimizes for a positive and its negatives. ``"squared_error"`` pulls positives towards 1, with
+        the weight `positive_weight`, and all items that the user has not interacted with towards 0, with the weight 1
+        (Hu et al. 2008);
         ``"softmax"`` is the negative log of the positive's share in a softmax over the list (sampled softmax, Bengio
         and Senecal 2008); ``"bce"`` is binary cross-entropy (He et al., equation 7), ``"bpr"`` the pairwise loss of
         Bayesian personalised ranking (Rendle et al. 2009), both summed over negatives.
+
+    positive_weight : float or "auto", default="auto"
+        With ``"squared_error"``, the weight of a positive whose sample weight is 1; that of all other pairs is 1. The
+        sparser the data, the larger it should be. ``"auto"`` is 0.5 :math:`d^{-0.62}`, from 2 to 100, with :math:`d`
+        the share of all pairs that are positives, divided by the mean weight of a pair. See ``docs/ranking.md`` for
+        how it was found. Ignored with other losses.
 
     n_negatives : int or "auto", default="auto"
         Negatives of each positive. With ``"squared_error"`` and ``"softmax"`` they are drawn without replacement for a
@@ -60,19 +66,27 @@ class NCFRanker(BaseNCF):
         else 16. With the other losses each positive has its own, and it is 4.
 
     optimizer : {"auto", "als", "adamw", "rowwise_adamw", "adam"}, torch.optim.Optimizer or Solver class, default="auto"
-        ``"als"``, alternating least squares, minimises ``"squared_error"`` for ``"gmf"`` without histories and context
-        exactly, in a small part of the time of steps along gradients; an epoch solves for all users, then for all
-        items. There are no negatives to draw then, and no biases: popularity is in the vectors. ``"auto"`` is ``"als"``
-        where it can be, else as in :class:`NCFRegressor`.
+        ``"als"``, alternating least squares, minimizes ``"squared_error"`` for ``"gmf"`` without histories and context,
+        in a small part of the time of steps along gradients; an epoch takes a few steps of conjugate gradients for all
+        users, then for all items. There are no negatives to draw then, and no biases: popularity is in the vectors.
+        ``"auto"`` is ``"als"`` where it can be, else as in :class:`NCFRegressor`.
 
     weight_decay : float or "auto", default="auto"
         As in :class:`NCFRegressor`, but that the L2 penalty of ``"auto"`` with Adam is 60 / `n` with
         ``"squared_error"`` and 0.5 / `n` with other losses, for biases too; `n` is the number of positives. With
-        ``"als"`` it grows with the square root of an id's number of pairs. ``0.0`` is no penalty: with ``"als"``, of
-        the vectors that fit equally well, nearly the shortest are taken.
+        ``"als"`` it is half of a power, `penalty_growth`, of the weight of all pairs that an id stands in. ``0.0``
+        is no penalty.
 
-    learning_rate, learning_rate_schedule, batch_size, max_epochs
+    penalty_growth : float or "auto", default="auto"
+        With ``"als"``, the power of the weight of an id's pairs with which its penalty grows, in [0, 1]: with 0 it is
+        the same for each id, with 1 that of a sum over pairs. ``"auto"`` is 0.5, and 0 if `weight_decay` is a number;
+        that number is then the penalty of an average id.
+
+    learning_rate, learning_rate_schedule, batch_size
         As in :class:`NCFRegressor`; ``"als"`` has neither a learning rate nor batches.
+
+    max_epochs : int or "auto", default="auto"
+        Passes over the rows, fewer if training stops early. ``"auto"`` is 10 with ``"als"``, and 20 otherwise.
 
     early_stopping : bool, default=False
         Whether to stop when the validation part has not got better for `patience` epochs. The validation part is
@@ -96,11 +110,8 @@ class NCFRanker(BaseNCF):
 
     Attributes
     ----------
-    encoder_ : IdEncoder
-        The ids seen in `fit`.
-
-    net_ : skorch.NeuralNet
-        The trained net; ``net_.module_`` is the torch module.
+    encoder_, net_
+        As in :class:`NCFRegressor`.
 
     history_ : DataFrame of shape (`n_iter_`, n_columns)
         A row an epoch: `epoch`, `train_loss`, `valid_loss`, `learning_rate`, `duration` in seconds, `valid_score` where
@@ -109,6 +120,9 @@ class NCFRanker(BaseNCF):
     n_iter_, best_epoch_ : int
         Epochs run, and the epoch of the fitted weights, from 1.
 
+    positive_weight_ : float
+        The weight of a positive, which ``"auto"`` has found or the parameter has set.
+
     user_embeddings_, item_embeddings_ : ndarray of shape (n_ids, n_components), float32
         Vectors, with their histories', in the order of ``encoder_.categories_``.
 
@@ -116,11 +130,8 @@ class NCFRanker(BaseNCF):
         The biases in the same orders. ``AttributeError`` where there are none: with ``use_bias=False``, and with least
         squares.
 
-    n_features_in_ : int
-        Number of columns seen in `fit`.
-
-    feature_names_in_ : ndarray of shape (`n_features_in_`,)
-        Names of the columns seen in `fit`, where they are all strings.
+    n_features_in_, feature_names_in_
+        As in :class:`NCFRegressor`.
 
     See Also
     --------
@@ -166,7 +177,11 @@ class NCFRanker(BaseNCF):
     _kind_of_objective = RankingObjective
     _parameter_constraints = {
         **BaseNCF._parameter_constraints,
+        "embedding_dim": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "loss": [StrOptions(set(RANKING_OBJECTIVES)), type],
+        "positive_weight": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+        "penalty_growth": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
+        "max_epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "optimizer": [StrOptions(set(OPTIMIZERS)), type],
         "n_negatives": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "scoring": [StrOptions({"loss", *METRICS})],
@@ -176,20 +191,22 @@ class NCFRanker(BaseNCF):
         self,
         architecture="gmf",
         *,
-        embedding_dim=64,
+        embedding_dim="auto",
         hidden_layer_sizes=(64, 32, 16),
         dropout=0.3,
         embedding_dropout=0.0,
         use_bias=True,
         use_history=False,
         loss="squared_error",
+        positive_weight="auto",
         n_negatives="auto",
         optimizer="auto",
         learning_rate=0.01,
         learning_rate_schedule="one_cycle",
         weight_decay="auto",
+        penalty_growth="auto",
         batch_size="auto",
-        max_epochs=20,
+        max_epochs="auto",
         early_stopping=False,
         scoring="loss",
         validation_fraction=0.1,
@@ -228,6 +245,8 @@ class NCFRanker(BaseNCF):
             random_state=random_state,
             verbose=verbose,
         )
+        self.positive_weight = positive_weight
+        self.penalty_growth = penalty_growth
         self.n_negatives = n_negatives
         self.scoring = scoring
 
@@ -268,7 +287,7 @@ class NCFRanker(BaseNCF):
         """
         X, y = with_ones(X, "X")
         validation = None if X_val is None else with_ones(X_val, "X_val")
-        return self._first_fit(X, y, check_weight(sample_weight, y), validation)
+        return self._first_fit(X, y, check_weight(sample_weight, y, keeps_scale=True), validation)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None, sample_weight=None):
@@ -300,7 +319,7 @@ class NCFRanker(BaseNCF):
         if not hasattr(self, "net_"):
             return self.fit(X, y, sample_weight)
         X, y = with_ones(X, "X")
-        return self._partial_fit(X, y, check_weight(sample_weight, y))
+        return self._partial_fit(X, y, check_weight(sample_weight, y, keeps_scale=True))
 
     def predict(self, X):
         """Score pairs.
@@ -324,8 +343,41 @@ class NCFRanker(BaseNCF):
         """
         return self._scores(X)
 
+    def score(self, X, y=None):
+        """NDCG@10 of held-out positives, the mean over users: what `cross_val_score` takes.
+
+        That is :class:`~sklearn_ncf.metrics.RankingScorer` as it comes; use it for other metrics.
+
+        Parameters
+        ----------
+        X : table or array-like of shape (n_samples, n_features)
+            Positives that `fit` has not seen, in its columns.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        score : float
+            In [0, 1], the higher the better; NaN where no positive is left to rank, since all were in `fit`.
+        """
+        check_is_fitted(self)
+        learned = self._seen.contain(encode_table(self, X)[0])
+        return math.nan if learned.all() else RankingScorer()(self, X)
+
     def _output_params(self, y, sample_weight, *, resumes):
         return {"output_range": None, "output_center": 0.0, "output_scale": 1.0}
+
+    def _last_fit(self):
+        return super()._last_fit() | {"positive_weight": self.positive_weight_}
+
+    def _set_resolved(self, settings):
+        self.positive_weight_ = settings.positive_weight
+
+    def __setstate__(self, state):
+        of_first_version = {"positive_weight": 3.0, "penalty_growth": "auto"}  # which had no such parameters
+        if "net_" in state or "_net_state" in state:
+            of_first_version["positive_weight_"] = 3.0
+        super().__setstate__(of_first_version | state)
 
     def _check_seen(self, seen):
         if not len(seen.items()):
@@ -334,12 +386,8 @@ class NCFRanker(BaseNCF):
     def _validation_score(self, seen, codes):
         if self.scoring == "loss":
             return None
-        seen = seen.without_held_out()  # those are to be found
-        items = seen.items()
-        queries, owners = np.unique(np.delete(codes, ITEM, axis=1), axis=0, return_inverse=True)
-        owners = owners.ravel()
-        columns, known = places_among(items, codes[:, ITEM])  # what is no candidate is a miss
-        if not (known & ~seen.contain(codes)).any():
+        score = validation_score(self.scoring, seen.without_held_out(), codes)  # held-out pairs are to be found
+        if score is None:
             problem = (
                 f"scoring={self.scoring!r} is undefined on the validation set: its rows are all pairs of the training "
                 "set, or have items that are not in it"
@@ -348,18 +396,4 @@ class NCFRanker(BaseNCF):
                 raise ValueError(f"{problem}. Pass other rows as X_val, or use scoring='loss'.")
             warn_caller(f"{problem}. valid_score is NaN and the last epoch is kept.")
             return undefined_score
-
-        def score(net):
-            rankings = Rankings(
-                scorer=FittedModel(net, seen, self._units, self._of_unknown).grid_scorer(items),
-                n_candidates=len(items),
-                queries=queries,
-                owners=owners[known],
-                columns=columns[known],
-                seen=lambda block: seen.among(block[:, USER], items),
-                n_missed=np.bincount(owners[~known], minlength=len(queries)),
-            )
-            values, ranked = rankings.values(METRICS[self.scoring], K)
-            return float(values[ranked].mean())
-
         return score

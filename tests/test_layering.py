@@ -38,7 +38,7 @@ MAY_IMPORT = {
         "training",
     },
     "_regressor": {"_sklearn_compat", "fitting", "training"},
-    "_ranker": {"_sklearn_compat", "_warnings", "fitting", "lists", "nn", "training"},
+    "_ranker": {"_sklearn_compat", "_warnings", "fitting", "lists", "metrics", "training"},
     "lists": {"_encoder", "_fitted", "encoding", "fitting", "nn"},
     "_recommend": {"_numbers", "_progress", "_sklearn_compat", "_warnings", "encoding", "lists", "nn"},
     "export": {"_encoder", "_files", "_regressor", "_sklearn_compat", "_version", "fitting", "lists", "nn"},

@@ -12,7 +12,7 @@ from sklearn_ncf.metrics import ndcg_at_k
 N_USERS, N_ITEMS, N_KINDS = 100, 60, 4
 OBJECTIVES = {
     "least squares": {},
-    "squared error": {"optimizer": "adam", "weight_decay": 0.005},
+    "squared error": {"optimizer": "adam", "weight_decay": 0.005, "positive_weight": 3.0},
     "softmax": {"loss": "softmax"},
     "bce": {"loss": "bce"},
     "bpr": {"loss": "bpr"},
@@ -77,12 +77,15 @@ def test_a_tenth_of_further_rows_makes_known_users_lists_no_worse(objective, wei
 
 @every_objective
 def test_single_further_rows_make_known_users_lists_no_worse(objective):
-    old, new, test = parts()
-    model = ranker(**objective).fit(old)
-    before = ndcg(model, test, pd.concat([old, new]))
-    for row in range(5):
-        model.partial_fit(new[row : row + 1])
-    assert ndcg(model, test, pd.concat([old, new])) >= before - 0.005  # these are few: one list in a hundred is 0.01
+    before, after = [], []
+    for seed in range(3):
+        old, new, test = parts(seed)
+        model = ranker(**objective).fit(old)
+        before.append(ndcg(model, test, pd.concat([old, new])))
+        for row in range(5):
+            model.partial_fit(new[row : row + 1])
+        after.append(ndcg(model, test, pd.concat([old, new])))
+    assert np.mean(after) >= np.mean(before) - 0.005  # these are few: one list in a hundred is 0.01
 
 
 @every_objective_and_weights

@@ -156,6 +156,7 @@ class BaseNCF(IdParameters, BaseEstimator):
             if holds_out:
                 parts = data.interactions.split(settings.validation_fraction, checkpoints.seed)
             rows, *held_out = parts
+            settings = settings.resolved(rows, n_ids, self._last_fit() if resumes else {})
             plan = settings.plan(data, n_ids, len(rows), n_ratings=n_rows_seen(encoder))
             before = self._seen if resumes else Seen()
             seen = before.with_rows(rows, n_ids, weighs_pairs=plan.solves)
@@ -185,16 +186,17 @@ class BaseNCF(IdParameters, BaseEstimator):
                 checkpoints.finish(net)
             except KeyboardInterrupt:
                 if net.finalized_ and net.history:  # else there is nothing to keep, and the last fit stays
-                    self._set_fitted_state(encoder, net, seen, into=into)
+                    self._set_fitted_state(encoder, net, seen, settings, into=into)
                 raise
-        return self._set_fitted_state(encoder, net, seen, into=into)
+        return self._set_fitted_state(encoder, net, seen, settings, into=into)
 
     def _grow(self, X, y, sample_weight, settings, *, into):
         """Learn what further rows say of their own ids."""
         data = self._prepare_training_data(X, y, sample_weight, settings, resumes=True)
+        settings = settings.resolved(data.interactions, data.n_ids, self._last_fit())
 
         def keep(net, seen, trained):
-            self._set_fitted_state(data.encoder, net, seen, trained, into=into)
+            self._set_fitted_state(data.encoder, net, seen, settings, trained, into=into)
 
         grow(data, fitted_model_of(self), settings, keep)
         return into
@@ -206,7 +208,8 @@ class BaseNCF(IdParameters, BaseEstimator):
         if sample_weight is not None and not sample_weight.all():
             weighted = np.flatnonzero(sample_weight)  # no weight is no row: its ids are not learned either
             X, y, sample_weight = take_rows(X, weighted), y[weighted], sample_weight[weighted]
-        if sample_weight is not None and (sample_weight == sample_weight[0]).all():
+        alike = sample_weight is not None and (sample_weight == sample_weight[0]).all()
+        if alike and (sample_weight[0] == 1 or not settings.ranks):  # a positive of weight 5 is one of 5 rows
             sample_weight = None
         header, _ = read_table(X, estimator=self, min_columns=1 if resumes else 2)
         encoder = IdEncoder()
@@ -226,7 +229,7 @@ class BaseNCF(IdParameters, BaseEstimator):
         check_unknown(encoder, unknown)
         return Interactions(codes, to_units(y, self._units))
 
-    def _set_fitted_state(self, encoder, net, seen, trained=None, *, into):
+    def _set_fitted_state(self, encoder, net, seen, settings, trained=None, *, into):
         """Set what was learned in the estimator `into`, in one step: what fails or is interrupted leaves it as it was.
 
         `trained` is the net that went through the training, where it is another one.
@@ -242,6 +245,7 @@ class BaseNCF(IdParameters, BaseEstimator):
         learned.n_iter_ = len(learned.history_)
         learned.best_epoch_ = best_epoch_of(trained or net)
         learned._seen = seen.in_memory()
+        learned._set_resolved(settings)
         vars(learned).pop("_units", None)
         if self._units != ORDINARY:
             learned._units = self._units
@@ -275,6 +279,13 @@ class BaseNCF(IdParameters, BaseEstimator):
     @property
     def _of_unknown(self):
         """The score of pairs of which nothing is known, in the network's units; None where the network says it."""
+
+    def _last_fit(self):
+        """What parameters that may be "auto" were in the last fit."""
+        return {"embedding_dim": self.net_.get_params_for("module").get("embedding_dim")}
+
+    def _set_resolved(self, settings):
+        """Set as fitted attributes what "auto" stood for."""
 
     def _check_seen(self, seen):
         """Raise `ValueError` where nothing can be learned from what was seen."""

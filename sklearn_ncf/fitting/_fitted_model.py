@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import torch
 
-from sklearn_ncf.fitting._units import from_units
+from sklearn_ncf.fitting._units import ORDINARY, from_units
 from sklearn_ncf.interactions import Seen
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, GridScorer, default_settings
 from sklearn_ncf.training import predict_ratings
@@ -21,8 +21,8 @@ class FittedModel(NamedTuple):
 
     net: object
     seen: Seen
-    units: tuple[float, float]
-    of_unknown: float | None
+    units: tuple[float, float] = ORDINARY
+    of_unknown: float | None = None
 
     def scores(self, codes):
         """Scores of rows of codes, of shape (n_rows, n_columns)."""

@@ -9,7 +9,7 @@ import torch
 from sklearn_ncf._encoder import n_rows_seen
 from sklearn_ncf._random import seeded_generators
 from sklearn_ncf.interactions import Interactions, Seen
-from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, default_settings, of_network
+from sklearn_ncf.nn import N_SPECIAL, default_settings, of_network
 from sklearn_ncf.training import Anchor, InteractionDataset, Plan, as_tensors, processes, train
 
 BATCHES = 20  # per epoch, at least,
@@ -83,18 +83,10 @@ def _ids_to_solve(data, learned, settings):
     whole = settings.net(data.n_ids, data.output, plan)
     copy_weights(learned.net.module_, whole.module_)
     ids = [np.unique(column) for column in rows.codes.T]
-    of_ids = np.isin(seen.pairs[:, USER], ids[USER]) | np.isin(seen.pairs[:, ITEM], ids[ITEM])
-    pairs, of_pairs = as_tensors([seen.pairs[of_ids], seen.weights_of(of_ids)], device)
-    whole.solver_.update(
-        whole.module_,
-        pairs.long(),
-        of_pairs,
-        ids=as_tensors(ids, device),
-        known=as_tensors([np.flatnonzero(counts) - N_SPECIAL for counts in seen.counts], device),
-        total=float(seen.weights_of(slice(None)).sum(dtype=np.float64)),
-    )
+    pairs = Interactions(seen.pairs, np.ones(len(seen.pairs)), seen.weights)
+    whole.solver_.update(whole.module_, pairs, ids)
     if settings.ranks and rows.n_columns == 2:  # all that there is, not what is new alone
-        rows = Interactions(seen.pairs, np.ones(len(seen.pairs)), seen.weights)
+        rows = pairs
     return Growth(whole, whole, InteractionDataset(rows, device=device), seen)
 
 

@@ -84,8 +84,8 @@ def center_and_spread(y, sample_weight):
     return center, float(np.sqrt(squares / (len(y) if sample_weight is None else sample_weight.sum())))
 
 
-def check_weight(sample_weight, y):
-    """Weights as float64 of shape (n_samples,), the largest of them 1, or None."""
+def check_weight(sample_weight, y, *, keeps_scale=False):
+    """Weights as float64 of shape (n_samples,), or None; the largest of them is 1 unless they keep their scale."""
     if sample_weight is None:
         return None
     if not isinstance(sample_weight, Number):
@@ -95,4 +95,4 @@ def check_weight(sample_weight, y):
     sample_weight = check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
     if not sample_weight.any():
         raise ValueError("All sample weights are zero; at least one row needs a positive weight.")
-    return sample_weight / sample_weight.max()
+    return sample_weight if keeps_scale else sample_weight / sample_weight.max()

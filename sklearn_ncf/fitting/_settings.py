@@ -29,6 +29,31 @@ from sklearn_ncf.training import (
 AUTO_NEGATIVES = {"gmf": 1024}  # shared by a mini-batch, where they cost one product of two matrices,
 LAYERED_NEGATIVES = 16  # and where each of them costs a pass through layers
 FEW_NEGATIVES = 4  # the paper's number
+GRADIENT_DIM, GRADIENT_EPOCHS = 64, 20  # what "auto" stands for with gradients,
+SOLVER_DIM, SOLVER_EPOCHS = 256, 10  # and with least squares, where width costs little,
+LARGEST_TABLE = 2**28  # unless the tables have more numbers than these, a gibibyte
+WEIGHT_OF_DENSITY = 0.5, -0.62  # positive_weight="auto": factor and power of the share of pairs that are positive
+WEIGHTS = (2.0, 100.0)  # the smallest and the largest of them
+
+
+def auto_embedding_dim(n_ids):
+    """The width of vectors that are solved for."""
+    dim = SOLVER_DIM
+    while dim > GRADIENT_DIM and sum(n_ids) * dim > LARGEST_TABLE:
+        dim //= 2
+    return dim
+
+
+def auto_positive_weight(rows):
+    """How much a positive counts: the sparser the data, the more, since more of the other pairs may be positives.
+
+    Counts and repeated rows are taken in: it is the weight of a pair of average weight.
+    """
+    pairs = rows.by_user
+    n_users, n_items = (np.count_nonzero(np.diff(side.indptr)) for side in (pairs, rows.by_item))
+    factor, power = WEIGHT_OF_DENSITY
+    weight = factor * (pairs.nnz / (n_users * n_items)) ** power
+    return float(np.clip(weight, *WEIGHTS) * pairs.nnz / pairs.sum(dtype=np.float64))
 
 
 class Settings:
@@ -99,6 +124,21 @@ class Settings:
         """The parameter `batch_size`, or what "auto" stands for."""
         return auto_batch_size(n_rows) if self.batch_size == "auto" else self.batch_size
 
+    def resolved(self, rows, n_ids, last_fit):
+        """The same with a number for each "auto" that depends on the data.
+
+        rows : `Interactions` to train on
+        last_fit : dict, what such parameters were in the last fit, for a training that resumes it; it may be empty
+        """
+        solves = self.solver(len(n_ids)) is not None
+        auto = {
+            "embedding_dim": lambda: auto_embedding_dim(n_ids) if solves else GRADIENT_DIM,
+            "max_epochs": lambda: SOLVER_EPOCHS if solves else GRADIENT_EPOCHS,
+            "positive_weight": lambda: auto_positive_weight(rows),
+        }
+        found = {name: value for name, value in auto.items() if self.params.get(name) == "auto"}
+        return self.changed(**{name: last_fit[name] if name in last_fit else value() for name, value in found.items()})
+
     def plan(self, data, n_ids, n_rows, *, batch_size=None, n_ratings=100_000):
         """How to train a network for `n_ids` ids on `n_rows` rows of some `TrainingData`."""
         batch_size = processes().in_whole_shares(batch_size or self.auto_batch_size(n_rows))
@@ -112,6 +152,8 @@ class Settings:
             learning_rate=self.learning_rate,
             schedule=self.learning_rate_schedule,
             weight_decay=self.weight_decay,
+            positive_weight=self.params.get("positive_weight", 1.0),
+            penalty_growth=self.params.get("penalty_growth", "auto"),
             n_rows=n_rows,
             n_ratings=n_ratings,
             batch_size=batch_size,

@@ -1,9 +1,15 @@
 """Interactions: encoded rows to train or to validate on."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from scipy.sparse import coo_array
 from sklearn.model_selection import train_test_split
+
+from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
+
+LARGEST_WEIGHT = 1e9  # of a row: the squares of sums of them should not overflow
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,25 @@ class Interactions:
     def n_columns(self):
         """Number of id columns."""
         return self.codes.shape[1]
+
+    @cached_property
+    def by_user(self):
+        """The weights of each user's items, summed over rows, as a sparse matrix.
+
+        A row per user and a column per item, by their codes, those of missing and unknown ids first.
+        """
+        weights = (
+            np.ones(len(self), np.float32)
+            if self.weights is None
+            else self.weights.clip(max=LARGEST_WEIGHT).astype(np.float32)
+        )
+        places = tuple(self.codes[:, column].astype(np.int64) + N_SPECIAL for column in (USER, ITEM))
+        return coo_array((weights.astype(np.float32), places)).tocsr()
+
+    @cached_property
+    def by_item(self):
+        """The same with a row per item and a column per user."""
+        return self.by_user.T.tocsr()
 
     def take(self, rows):
         """Some of the rows, by a mask or by their numbers."""

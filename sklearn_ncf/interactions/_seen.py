@@ -62,7 +62,7 @@ class Seen:
         weights = np.zeros(len(keys), np.float32)
         for rows in parts_of(len(codes)):
             places = np.searchsorted(keys, _keys(codes[rows], n_items))
-            np.add.at(weights, places, 1 if weight is None else weight[rows] / weight.mean())
+            np.add.at(weights, places, 1 if weight is None else weight[rows])
         places = np.searchsorted(keys, _keys(earlier.pairs, n_items))
         weights[places] = np.maximum(weights[places], earlier.weights_of(slice(None)))
         return weights

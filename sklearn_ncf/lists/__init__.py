@@ -14,6 +14,7 @@ from sklearn_ncf.lists._ranking import (
 )
 from sklearn_ncf.lists._raw_ids import PipelineIdMapper
 from sklearn_ncf.lists._unwrap import unwrap
+from sklearn_ncf.lists._validation import validation_score
 
 __all__ = [
     "METRICS",
@@ -32,4 +33,5 @@ __all__ = [
     "recalls",
     "reciprocal_ranks",
     "unwrap",
+    "validation_score",
 ]

@@ -1,45 +1,55 @@
-"""Alternating least squares: the squared error of all pairs of users and items, minimised in closed form."""
+"""Alternating least squares: the squared error of all pairs of users and items, minimized side by side."""
 
+from collections.abc import Iterator
+
+import numpy as np
 import torch
-from torch import Tensor
+from scipy.sparse import csr_array
+from torch import Tensor, nn
 
-from sklearn_ncf.nn import ITEM, USER
+from sklearn_ncf.interactions import Interactions
+from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
 from sklearn_ncf.training._batches import InteractionDataset
+from sklearn_ncf.training._conjugate_gradients import STEPS, Block
 from sklearn_ncf.training._objectives import SquaredErrorOfAll
+from sklearn_ncf.training._plan import Plan
 from sklearn_ncf.training._solvers import Solver
 
-L2 = 0.5  # weight_decay="auto": of a vector, times the root of the weight of the pairs it stands in
+L2 = 0.5  # weight_decay="auto": of a vector, times a power of the weight of the pairs it stands in
+GROWTH = 0.5  # penalty_growth="auto": that power
 LARGEST_PENALTY = 1e30  # a larger one is the same in single precision, or overflows
-NUMBERS_CHUNK_SIZE = 4_000_000  # in the vectors, and in the matrices, of the ids solved together
+SOLVED_UP_TO = 16  # components of a vector, up to which systems are solved, not improved by a few steps
+NUMBERS_PER_BLOCK = 2**21  # of the vectors that the ids of a block have interacted with: they stay in the caches
 
 
 class AlternatingLeastSquares(Solver):
-    r"""Fit the vectors of users, then those of items, each exactly, while the others stand still.
+    r"""Fit the vectors of users, then those of items, while the others stand still.
 
-    What is minimised is the squared error of Hu et al. (2008): positives are to score one, with the weight
-    :math:`w c_{ui}` (:math:`c` their sample weights), all other pairs zero, with the weight 1. A vector :math:`p_u` is
-    then the solution of a linear system,
+    What is minimized is the squared error of Hu et al. (2008): positives are to score one, with the weight
+    :math:`w c_{ui}` (:math:`w` is `positive_weight`, :math:`c` the sample weights), all other pairs zero, with the
+    weight 1. The best vector :math:`p_u` is the solution of a linear system,
 
     .. math:: \Big(Q^\top Q + \sum_{i \in N(u)} (w c_{ui} - 1) q_i q_i^\top + \lambda_u I\Big) p_u
               = \sum_{i \in N(u)} w c_{ui} q_i .
 
-    The penalty grows with the weight :math:`n_u` of the pairs that an id stands in,
-    :math:`\lambda_u = \lambda n_u^{1/2}`, between the two usual choices, none and all of it (Rendle et al. 2022,
-    section 4.3).
+    The penalty grows with the weight :math:`n_u` of all pairs that an id stands in, those of weight 1 included,
+    :math:`\lambda_u = \lambda n_u^{\nu}` with :math:`\nu` the `penalty_growth`, between the two usual choices, none and
+    all of it (Rendle et al. 2022, section 4.3).
 
-    A sweep costs a pass over the pairs and one system per id, whatever the number of items that a user has not
-    interacted with. Where the penalty is too small for single precision, a system gets as much of one as it needs: with
-    ``weight_decay=0``, of all vectors that fit equally well, the solution is close to the shortest.
+    A sweep takes a few steps of conjugate gradients from the last vectors (Takács et al. 2011), whose cost grows with
+    the number of pairs and of ids. Short vectors are solved for, and so are those of the ids of `partial_fit`.
 
     Parameters
     ----------
-    weight_decay : float, optional
-        The factor of the penalty of the mean loss, the same for each id, from 0; by default it is `L2` with the growth
-        above.
+    plan : Plan
+        Its `positive_weight`, `weight_decay` and `penalty_growth` are those of the estimator.
 
     References
     ----------
     Hu, Y., Y. Koren, C. Volinsky (2008). "Collaborative Filtering for Implicit Feedback Datasets", ICDM.
+
+    Takács, G., I. Pilászy, D. Tikk (2011). "Applications of the Conjugate Gradient Method for Implicit Feedback
+    Recommender Systems", RecSys.
 
     Rendle, S., W. Krichene, L. Zhang, Y. Koren (2022). "Revisiting the Performance of iALS on Item Recommendation
     Benchmarks", RecSys.
@@ -48,8 +58,8 @@ class AlternatingLeastSquares(Solver):
     keeps_biases = False
     needs = "architecture='gmf', loss='squared_error', use_history=False and two columns"
 
-    def __init__(self, weight_decay: float | None = None) -> None:
-        super().__init__(weight_decay)
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
         self._sides: list[_Side] = []
 
     @classmethod
@@ -62,107 +72,106 @@ class AlternatingLeastSquares(Solver):
             and len(module_params["n_ids"]) == 2
         )
 
-    def update(self, network, pairs, weight, *, ids, known, total) -> None:
+    def update(self, network, interactions, ids) -> None:
         """Have the sweeps that follow solve for some ids alone, each from all of its pairs."""
-        self._sides = []
-        for column in (USER, ITEM):
-            own = torch.isin(pairs[:, column], ids[column])
-            rows = known[column] + network.first_rows[column]
-            self._sides.append(_Side(network.table_rows(pairs[own]), weight[own], column, known=rows, total=total))
+        self._sides = self._made_sides(network, interactions, ids)
 
     def end_training(self) -> None:
         """Release the pairs, which only training needs."""
         self._sides = []
 
     @torch.no_grad()
-    def sweep(self, network, data: InteractionDataset) -> float:
-        """Solve for all users, then for all items, and return the mean loss of a positive."""
+    def sweep(self, network: nn.Module, data: InteractionDataset) -> float:
+        """Improve all users' vectors, then all items', and return the mean loss of a positive."""
         if not self._sides:
-            codes, _, *weight = data.columns()
-            pairs, weight = _sum_repeated(network.table_rows(codes), *weight)
-            self._sides = [_Side(pairs, weight, column) for column in (USER, ITEM)]
+            self._sides = self._made_sides(network, data.interactions)
         users, items = self._sides
         table = network.embedding.weight
-        users.solve(table, items, self.weight_decay)
-        error = items.solve(table, users, self.weight_decay)
-        all_pairs = (_gram(table[users.known]) * _gram(table[items.ids])).sum()
-        return ((error + all_pairs) / items.weight.sum()).item()
+        users.solve(table, items, self.plan)
+        lowered = items.solve(table, users, self.plan)
+        return (items.weight * self.plan.positive_weight - lowered) / max(items.weight, 1e-30)
 
-
-def _sum_repeated(pairs: Tensor, weight: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Each pair once, with the sum of its weights."""
-    n_rows = int(pairs.max()) + 1
-    keys, place = (pairs[:, USER] * n_rows + pairs[:, ITEM]).unique(return_inverse=True)
-    summed = torch.zeros(len(keys), dtype=torch.float32, device=pairs.device)
-    summed.index_add_(0, place, summed.new_ones(len(pairs)) if weight is None else weight)
-    return torch.stack([keys // n_rows, keys % n_rows], dim=1), summed
-
-
-def _gram(vectors: Tensor) -> Tensor:
-    """Sum of the outer products of vectors."""
-    return vectors.T @ vectors
+    def _made_sides(self, network: nn.Module, interactions: Interactions, ids=(None, None)) -> "list[_Side]":
+        pairs = interactions.by_user, interactions.by_item
+        return [_Side(network, column, pairs[column], ids[column]) for column in (USER, ITEM)]
 
 
 class _Side:
-    """One column's ids, in the order of their numbers of pairs, and what each of them is paired with.
+    """One column's ids, and the pairs that each of them stands in.
 
-    `known` are the column's ids that stand in any pair, by default the same, and `total` is the weight of all pairs.
+    pairs : csr_array of shape (n_ids + 2, n_others + 2), weights of pairs; a row per code, those of missing and of
+        unknown ids first
+    ids : codes of the ids to solve for, or None for all that stand in any pair, by a few steps
     """
 
-    def __init__(
-        self, pairs: Tensor, weight: Tensor, column: int, known: Tensor | None = None, total: float | None = None
-    ) -> None:
-        own, others = pairs[:, column], pairs[:, 1 - column]
-        order = own.argsort(stable=True)
-        self.ids, n_pairs = own[order].unique_consecutive(return_counts=True)
-        self.others = others[order]
-        self.weight = weight[order]
-        first = n_pairs.cumsum(0) - n_pairs
-        by_size = n_pairs.argsort(stable=True)
-        self.ids, self.n_pairs, self.first = self.ids[by_size], n_pairs[by_size], first[by_size]
-        self.known = self.ids if known is None else known
-        self.total = float(self.weight.sum()) if total is None else total
+    def __init__(self, network: nn.Module, column: int, pairs: csr_array, ids: np.ndarray | None) -> None:
+        firsts = [int(first) - N_SPECIAL for first in network.first_rows[:2]]
+        known = np.flatnonzero(np.diff(pairs.indptr))
+        places = known if ids is None else ids + N_SPECIAL
+        self.total = float(pairs.sum(dtype=np.float64))
+        self.pairs = pairs if len(places) == pairs.shape[0] else pairs[places]
+        self.weight = float(self.pairs.sum(dtype=np.float64))
+        self.solves = ids is not None
+        self.known, self.rows = _rows(known + firsts[column]), _rows(places + firsts[column])
+        self.n_known = len(known)
+        self.others = slice(firsts[1 - column], firsts[1 - column] + pairs.shape[1])
+        self.blocks: list[tuple[slice, Block]] = []
 
-    def solve(self, table: Tensor, other: "_Side", weight_decay: float | None) -> Tensor:
-        """Set the ids' vectors; return what the positives' errors add to the loss beside all pairs' squared scores."""
-        gram = _gram(table[other.known])
-        dim = len(gram)
-        error = gram.new_zeros(())
+    def solve(self, table: Tensor, other: "_Side", plan: Plan) -> float:
+        """Set the ids' vectors; return by how much they lower the loss of the pairs that they stand in."""
+        if not self.blocks:
+            self.blocks = list(self._made_blocks(table, other.n_known, plan))
+        known, others = table[other.known], table[self.others]
+        gram = known.T @ known
+        own, lowered = table[self.rows], 0.0
+        n_steps = None if self.solves or table.shape[1] <= SOLVED_UP_TO else STEPS
+        for rows, block in self.blocks:
+            own[rows], of_block = block.solve(own[rows], others, gram, n_steps)
+            lowered += of_block
+        if not isinstance(self.rows, slice):
+            table[self.rows] = own
+        return lowered
+
+    def _made_blocks(self, table: Tensor, n_others: int, plan: Plan) -> Iterator[tuple[slice, Block]]:
+        """Blocks of rows small enough that what they read stays in the caches."""
+        indptr = self.pairs.indptr.astype(np.int64)
+        weights = self.pairs.data * np.float32(plan.positive_weight)
+        penalty = self._penalty(n_others, plan)
+        most = max(1, NUMBERS_PER_BLOCK // table.shape[1])
         start = 0
-        while start < len(self.ids):
-            stop = start + self._n_at_once(start, dim)
-            n_pairs = self.n_pairs[start:stop]
-            place = torch.arange(int(n_pairs[-1]), device=gram.device)
-            there = place < n_pairs.unsqueeze(1)
-            pairs = torch.where(there, self.first[start:stop].unsqueeze(1) + place, 0)
-            weight = SquaredErrorOfAll.positive_weight * self.weight[pairs] * there
-            vectors = table[self.others[pairs]] * there.unsqueeze(2)
-            system = torch.baddbmm(gram, vectors.mT, vectors * (weight - 1).unsqueeze(2))
-            size = gram.trace() + (weight * vectors.square().sum(dim=2)).sum(dim=1)
-            penalty = self._penalty(weight, len(other.known), weight_decay)
-            system.diagonal(dim1=1, dim2=2).add_(penalty.maximum(_least_penalty(size, dim)).unsqueeze(1))
-            target = (vectors * weight.unsqueeze(2)).sum(dim=1)
-            solved = torch.cholesky_solve(target.unsqueeze(2), torch.linalg.cholesky(system)).squeeze(2)
-            table[self.ids[start:stop]] = solved
-            scores = (vectors @ solved.unsqueeze(2)).squeeze(2)
-            error += (weight * (1 - scores).square() - scores.square())[there].sum()
+        while start < len(indptr) - 1:
+            stop = int(np.searchsorted(indptr, indptr[start] + most, side="right")) - 1
+            stop = min(max(stop, start + 1), start + most, len(indptr) - 1)
+            inner = slice(indptr[start], indptr[stop])
+            yield (
+                slice(start, stop),
+                Block.of(
+                    indptr[start : stop + 1] - indptr[start],
+                    self.pairs.indices[inner],
+                    weights[inner],
+                    penalty[start:stop],
+                    (stop - start, self.pairs.shape[1]),
+                    least=plan.weight_decay not in ("auto", None),
+                    device=table.device,
+                ),
+            )
             start = stop
-        return error
 
-    def _penalty(self, weight: Tensor, n_others: int, weight_decay: float | None) -> Tensor:
-        if weight_decay is None:
-            return L2 * (weight.sum(dim=1) + n_others).sqrt()
-        return torch.full_like(weight[:, 0], min(weight_decay * self.total / 2, LARGEST_PENALTY))
+    def _penalty(self, n_others: int, plan: Plan) -> np.ndarray:
+        """The penalty of each of the ids."""
+        size = self.pairs.sum(axis=1, dtype=np.float64) * plan.positive_weight + n_others
+        growth, is_auto = plan.penalty_growth, plan.weight_decay in ("auto", None)
+        if growth == "auto":
+            growth = GROWTH if is_auto else 0.0
+        if is_auto:
+            penalty = L2 * size**growth
+        else:
+            penalty = plan.weight_decay * self.total / 2 * (size / size.mean()) ** growth
+        return np.minimum(penalty, LARGEST_PENALTY).astype(np.float32)
 
-    def _n_at_once(self, start: int, dim: int) -> int:
-        """How many ids from one on can be solved together; their numbers of pairs grow."""
-        n = max(1, min(len(self.ids) - start, NUMBERS_CHUNK_SIZE // dim**2))
-        while n > 1 and n * int(self.n_pairs[start + n - 1]) * dim > NUMBERS_CHUNK_SIZE:
-            n //= 2
-        return n
 
-
-def _least_penalty(size: Tensor, dim: int) -> Tensor:
-    """The penalty that makes a system positive definite in spite of rounding, from the trace of what it sums up."""
-    precision = torch.finfo(size.dtype)
-    return (precision.eps * dim * size).clamp(min=precision.tiny)
+def _rows(rows: np.ndarray) -> slice | Tensor:
+    """Rows of a table, as a slice, which makes no copy, where they are consecutive."""
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return torch.from_numpy(rows.astype(np.int64))

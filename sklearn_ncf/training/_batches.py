@@ -23,6 +23,7 @@ class InteractionDataset(Dataset):
     def __init__(
         self, interactions: Interactions, *, device: str = "cpu", sampler: NegativeSampler | None = None
     ) -> None:
+        self.interactions = interactions
         codes, weights = interactions.codes, interactions.weights
         self.sampler = sampler
         self.device = device

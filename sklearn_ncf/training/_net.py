@@ -1,5 +1,6 @@
 """The skorch net: one training path for every estimator, from codes to the best epoch's weights."""
 
+import inspect
 from contextlib import AbstractContextManager, nullcontext, suppress
 
 import numpy as np
@@ -253,6 +254,14 @@ def _watches_batches(callback: Callback) -> bool:
     return any(getattr(type(callback), hook, None) is not getattr(Callback, hook) for hook in hooks)
 
 
+def _criterion_params(plan: Plan) -> dict:
+    """The net's parameters for its objective, which need not take a weight of positives."""
+    params = {"criterion__scale": plan.scale}
+    if "positive_weight" in inspect.signature(plan.objective).parameters:
+        params["criterion__positive_weight"] = plan.positive_weight
+    return params
+
+
 def build_net(module: type[nn.Module], module_params: dict, plan: Plan, callbacks: list | None = None) -> NCFNet:
     """An initialized net; this thread's generators draw the weights."""
     ranks = issubclass(plan.objective, RankingObjective)
@@ -260,7 +269,7 @@ def build_net(module: type[nn.Module], module_params: dict, plan: Plan, callback
     net = NCFNet(
         module,
         criterion=plan.objective,
-        criterion__scale=plan.scale,
+        **_criterion_params(plan),
         lr=plan.learning_rate,
         batch_size=plan.batch_size,
         max_epochs=plan.max_epochs,
@@ -278,7 +287,7 @@ def build_net(module: type[nn.Module], module_params: dict, plan: Plan, callback
     )
     net.initialize()
     if plan.solves:
-        net.solver_ = plan.optimizer(weight_decay=None if plan.weight_decay == "auto" else plan.weight_decay)
+        net.solver_ = plan.optimizer(plan)
     return net
 
 

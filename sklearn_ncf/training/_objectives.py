@@ -116,7 +116,10 @@ class SquaredErrorOfAll(RankingObjective):
 
     l2 = bias_l2 = 60.0
     shares_negatives = True
-    positive_weight = 3.0  # that of a negative being 1
+
+    def __init__(self, scale: float = 1.0, positive_weight: float = 1.0) -> None:
+        super().__init__(scale)
+        self.positive_weight = positive_weight  # that of a negative being 1
 
     def list_loss(self, scores, share):
         positive, negatives = scores[:, 0], scores[:, 1:]

@@ -18,6 +18,8 @@ class Plan:
     objective : class of the loss; scale : what counts as one in it, in rating units
     optimizer : class of optimizers or of solvers
     weight_decay : a number, "auto", or None for none
+    positive_weight : how much more an error of a positive counts than one of another pair
+    penalty_growth : power of an id's weight with which a solver's penalty grows, or "auto"
     n_rows : rows an epoch; n_ratings : rows of all fits, by which "auto" goes
     patience : epochs without improvement before it stops, None for never
     """
@@ -28,6 +30,8 @@ class Plan:
     learning_rate: float = 1e-3
     schedule: str = "constant"
     weight_decay: float | str | None = "auto"
+    positive_weight: float = 1.0
+    penalty_growth: float | str = "auto"
     n_rows: int = 100_000
     n_ratings: int = 100_000
     batch_size: int = 1024

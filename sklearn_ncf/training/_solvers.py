@@ -1,10 +1,17 @@
 """Solvers: ways to fit a network other than by gradients."""
 
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
+import numpy as np
+import torch
+from torch import nn
+
+from sklearn_ncf.interactions import Interactions
 from sklearn_ncf.training._batches import InteractionDataset
 from sklearn_ncf.training._objectives import Objective
+
+if TYPE_CHECKING:
+    from sklearn_ncf.training._plan import Plan
 
 
 class Solver:
@@ -14,15 +21,15 @@ class Solver:
 
     Parameters
     ----------
-    weight_decay : float, optional
-        The parameter of the estimator; None stands for ``"auto"``.
+    plan : Plan
+        What the parameters of the estimator say: `weight_decay`, `positive_weight` and more, by their names there.
     """
 
     keeps_biases = True  # False where the network is to be made without
     needs = "another network or loss"  # what `supports` asks for, in words
 
-    def __init__(self, weight_decay: float | None = None) -> None:
-        self.weight_decay = weight_decay
+    def __init__(self, plan: "Plan") -> None:
+        self.plan = plan
 
     @classmethod
     def supports(cls, module: type[nn.Module], module_params: dict, objective: type[Objective]) -> bool:
@@ -37,23 +44,18 @@ class Solver:
         """
         raise NotImplementedError
 
-    def update(
-        self, network: nn.Module, pairs: Tensor, weight: Tensor, *, ids: list[Tensor], known: list[Tensor], total: float
-    ) -> None:
+    def update(self, network: nn.Module, interactions: Interactions, ids: list[np.ndarray]) -> None:
         """Have the sweeps that follow, those of `partial_fit`, change some ids alone; as it stands, they change all.
 
         Parameters
         ----------
         network : nn.Module
             The network that the sweeps are for.
-        pairs : Tensor of shape (n_pairs, 2), int64
-            Codes of all pairs that one of the ids stands in, from earlier rows and new ones, each pair once.
-        weight : Tensor of shape (n_pairs,)
-            Their weights.
-        ids, known : lists of int64 Tensors
-            Codes of the ids to change, and of all those that stand in any row, for each column.
-        total : float
-            Weight of all pairs, including those of other ids.
+        interactions : Interactions
+            All pairs of earlier rows and new ones, each once, with their weights. ``interactions.by_user`` and
+            ``by_item`` are sparse matrices of these weights, a row per code, those of missing and unknown ids first.
+        ids : list of int64 arrays
+            Codes of the ids to change, for each column.
         """
 
     def end_training(self) -> None:
