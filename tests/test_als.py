@@ -4,9 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.model_selection import KFold, cross_val_score
 
 from sklearn_ncf import NCFRanker, recommend
+from sklearn_ncf.fitting._settings import auto_embedding_dim
+from sklearn_ncf.metrics import RankingScorer
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
+from sklearn_ncf.training import _conjugate_gradients
 from sklearn_ncf.training._als import L2, AlternatingLeastSquares
 
 
@@ -18,7 +22,7 @@ def clicks(n_users=30, n_items=20, n_rows=200, seed=0):
     return X, weight / weight.mean()
 
 
-def objective(model, users, items, X, weight, weight_decay=None):
+def objective(model, users, items, X, weight, weight_decay=None, growth=None):
     """The loss of all pairs and the penalty, written out."""
     confidence = torch.zeros(len(users), len(items), dtype=torch.float64)
     weighted = torch.from_numpy(model.positive_weight_ * weight)
@@ -28,10 +32,11 @@ def objective(model, users, items, X, weight, weight_decay=None):
     loss = (confidence * (1 - scores).square()).sum() + scores[~positive].square().sum()
     penalty = 0
     for vectors, weights in ((users, confidence.sum(1)), (items, confidence.sum(0))):
+        size = weights + (len(items) if vectors is users else len(users))
         if weight_decay is None:
-            strength = L2 * (weights + (len(items) if vectors is users else len(users))).sqrt()
+            strength = L2 * size ** (0.5 if growth is None else growth)
         else:
-            strength = torch.full_like(weights, weight_decay * len(X) / 2)
+            strength = weight_decay * len(X) / 2 * (size / size.mean()) ** (growth or 0)
         penalty = penalty + (strength * vectors.square().sum(1)).sum()
     return loss, penalty
 
@@ -119,15 +124,120 @@ def test_each_sweep_lowers_the_objective():
     assert (np.diff(values) < 0).all()
 
 
-def test_repeated_rows_are_weights():
+@pytest.mark.parametrize("positive_weight", ["auto", 5.0])
+@pytest.mark.parametrize("embedding_dim", [4, 20])
+def test_a_weight_of_k_means_k_equal_rows(positive_weight, embedding_dim):
     X, _ = clicks()
     pairs, counts = np.unique(X, axis=0, return_counts=True)
-    settings = {"embedding_dim": 4, "random_state": 0, "device": "cpu"}
-    repeated = NCFRanker(**settings).fit(X).predict(pairs)
-    weighted = NCFRanker(**settings).fit(pairs, sample_weight=counts * len(pairs) / len(X))
-    assert np.corrcoef(repeated, weighted.predict(pairs))[0, 1] > 0.9  # weights are of mean one, repetitions are not
-    doubled = NCFRanker(**settings).fit(np.concatenate([pairs, pairs])).predict(pairs)
-    assert doubled.mean() > weighted.predict(pairs).mean()
+    model = NCFRanker(embedding_dim=embedding_dim, positive_weight=positive_weight, random_state=0, device="cpu")
+    repeated = model.fit(X).predict(pairs)
+    np.testing.assert_allclose(model.fit(pairs, sample_weight=counts).predict(pairs), repeated, atol=1e-5)
+    twos = model.set_params(positive_weight=5.0).fit(pairs, sample_weight=np.full(len(pairs), 2)).predict(pairs)
+    np.testing.assert_allclose(model.fit(np.concatenate([pairs, pairs])).predict(pairs), twos, atol=1e-5)
+    ones = model.set_params(positive_weight=10.0).fit(pairs).predict(pairs)
+    np.testing.assert_allclose(ones, twos, atol=1e-5)
+
+
+@pytest.mark.parametrize("embedding_dim", [4, 40])
+def test_without_products_at_some_places_alone_the_result_is_the_same(monkeypatch, embedding_dim):
+    X, weight = clicks(n_rows=400)
+    model = NCFRanker(embedding_dim=embedding_dim, random_state=0, device="cpu")
+    expected = model.fit(X, sample_weight=weight).predict(X)
+    asked = []
+    monkeypatch.setattr(_conjugate_gradients, "has_sampled_products", lambda device: asked.append(device))
+    np.testing.assert_allclose(model.fit(X, sample_weight=weight).predict(X), expected, atol=1e-4)
+    assert asked  # builds of torch for Apple and ARM have no such product
+
+
+def test_sweeps_of_few_steps_come_to_the_solution():
+    X, weight = clicks()
+    model = NCFRanker(embedding_dim=20, max_epochs=300, random_state=0, device="cpu").fit(X, sample_weight=weight)
+    users, items = (
+        torch.tensor(vectors, dtype=torch.float64, requires_grad=True)
+        for vectors in (model.user_embeddings_, model.item_embeddings_)
+    )
+    loss, penalty = objective(model, users, items, model.encoder_.transform(X), weight)
+    (loss + penalty).backward()
+    assert users.grad.abs().max() < 1e-2
+    assert model.history_["train_loss"].iloc[-1] == pytest.approx(loss.item() / weight.sum(), rel=1e-3)
+
+
+def sparse_clicks(n_users=2000, n_items=1500, seed=0):
+    """Users of 30 kinds with five items each, nearly all of their own kind; a popular fifth of the items is in all."""
+    rng = np.random.RandomState(seed)
+    kinds = rng.randint(30, size=n_users)
+    popular = rng.randint(n_items // 100, size=(n_users, 1))
+    own = rng.randint(n_items // 30, size=(n_users, 5)) * 30 + kinds[:, None]
+    items = np.concatenate([popular, own], axis=1)
+    X = np.stack([np.repeat(np.arange(n_users), 6), items.ravel()], axis=1)
+    return X[rng.permutation(len(X))]
+
+
+def test_rankings_of_sparse_data_are_far_above_popularity_and_above_a_small_weight():
+    X = sparse_clicks()
+    last = np.zeros(len(X), dtype=bool)
+    last[np.unique(X[:, 0], return_index=True)[1]] = True
+    scores = {}
+    for weight in ("auto", 3.0):
+        model = NCFRanker(positive_weight=weight, random_state=0, device="cpu").fit(X[~last])
+        scores[weight] = RankingScorer("hit_rate")(model, X[last])
+    popular = pd.Series(X[~last, 1]).value_counts().index[:10]
+    hit_rate = np.isin(X[last, 1], popular).mean()
+    assert scores["auto"] > max(1.2 * hit_rate, scores[3.0])
+
+
+def test_the_weight_of_positives_grows_as_data_get_sparser_within_bounds():
+    weights = []
+    for n_items in (10, 100, 1000, 100_000):
+        rng = np.random.RandomState(0)
+        X = np.unique(np.stack([np.repeat(np.arange(200), 5), rng.randint(n_items, size=1000)], axis=1), axis=0)
+        weights.append(NCFRanker(max_epochs=1, embedding_dim=2, device="cpu").fit(X).positive_weight_)
+    assert (np.diff(weights) > 0).all()
+    assert 2 <= weights[0] <= weights[-1] <= 100
+    assert NCFRanker(positive_weight=7, max_epochs=1, device="cpu").fit(X).positive_weight_ == 7
+
+
+def test_auto_width_and_epochs_are_those_of_the_solver():
+    X, _ = clicks()
+    solved, stepped = NCFRanker(device="cpu").fit(X), NCFRanker(loss="softmax", device="cpu").fit(X)
+    assert (solved.user_embeddings_.shape[1], solved.n_iter_) == (256, 10)
+    assert (stepped.user_embeddings_.shape[1], stepped.n_iter_) == (64, 20)
+    assert solved.partial_fit([[99, 1]]).user_embeddings_.shape == (len(np.unique(X[:, 0])) + 1, 256)
+    assert auto_embedding_dim([1_500_000, 500_000]) == 128
+
+
+@pytest.mark.parametrize(("weight_decay", "growth"), [("auto", 0.25), (0.05, 1.0)])
+def test_the_penalty_grows_with_a_power_of_an_ids_weight(weight_decay, growth):
+    X, weight = clicks()
+    model = NCFRanker(embedding_dim=4, weight_decay=weight_decay, penalty_growth=growth, max_epochs=300, device="cpu")
+    model.set_params(random_state=0).fit(X, sample_weight=weight)
+    users, items = (
+        torch.tensor(vectors, dtype=torch.float64, requires_grad=True)
+        for vectors in (model.user_embeddings_, model.item_embeddings_)
+    )
+    decay = None if weight_decay == "auto" else weight_decay
+    sum(objective(model, users, items, model.encoder_.transform(X), weight, decay, growth)).backward()
+    assert users.abs().max() > 0.1
+    assert users.grad.abs().max() < 1e-3
+
+
+def test_a_model_of_the_first_version_keeps_its_weight():
+    X, _ = clicks()
+    state = NCFRanker(positive_weight=3.0, embedding_dim=4, random_state=0, device="cpu").fit(X).__getstate__()
+    for name in ("positive_weight", "penalty_growth", "positive_weight_"):
+        del state[name]
+    model = NCFRanker()
+    model.__setstate__(state)
+    assert model.partial_fit([[99, 1]]).positive_weight_ == 3.0
+
+
+def test_score_ranks_held_out_positives_and_is_undefined_on_those_of_fit():
+    X = sparse_clicks(n_users=300, n_items=300)
+    model = NCFRanker(embedding_dim=8, random_state=0, device="cpu").fit(X[:1500])
+    assert model.score(X[1500:]) == RankingScorer("ndcg", k=10)(model, X[1500:])
+    assert np.isnan(model.score(X[:100]))
+    scores = cross_val_score(model, X, cv=KFold(3, shuffle=True, random_state=0))
+    assert ((scores > 0) & (scores < 1)).all()
 
 
 def test_many_at_once_or_few_make_no_difference(monkeypatch):

@@ -1,0 +1,94 @@
+"""Rankings of sparse and dense data beside implicit's least squares: python -m benchmarks.sparse [--weights].
+
+Each user's last interaction is the test set, all items that the user has not interacted with before are ranked.
+--weights: what positive_weight is worth on the interactions before the last ones, which validate.
+"""
+
+import argparse
+import statistics
+
+import numpy as np
+
+from benchmarks.ranking import Implicit
+from benchmarks.ratings import opened
+from benchmarks.timing import seconds
+from sklearn_ncf import NCFRanker
+from sklearn_ncf.metrics import RankingScorer
+
+DATA = ("beauty", "yelp", "ml100k")
+WEIGHTS = (2.0, 3.0, 5.0, 10.0, 20.0, 40.0, 80.0)
+AT_ONCE = 1000  # users
+
+
+def in_time_order(name):
+    """Users and items of a data set, each user's rows in time order."""
+    with opened(name) as data:
+        X = np.stack([data["user"], data["item"]], axis=1).astype(np.int64)
+        times = data["timestamp"] if "timestamp" in data else np.arange(len(X))
+    return X[np.lexsort((times, X[:, 0]))]
+
+
+def split(X):
+    """All but each user's last row, and the last ones."""
+    last = np.append(X[1:, 0] != X[:-1, 0], True)
+    return X[~last], X[last]
+
+
+def ours(train, test, **params):
+    """Seconds of a fit, HR@10 and NDCG@10."""
+    model = NCFRanker(random_state=0, device="cpu", **params)
+    taken = seconds(model.fit, train)
+    return taken, RankingScorer("hit_rate")(model, test), RankingScorer("ndcg")(model, test)
+
+
+def theirs(train, test, **params):
+    """The same for implicit's alternating least squares."""
+    model = Implicit("ALS", iterations=15, **params)
+    taken = seconds(model.fit, train)
+    had, gains = model.matrix(train), []
+    for rows in np.split(np.arange(len(test)), range(AT_ONCE, len(test), AT_ONCE)):
+        users, items = test[rows].T
+        known = (users < had.shape[0]) & (items < had.shape[1])
+        scores = model.users_[users[known]] @ model.items_.T
+        own = scores[np.arange(known.sum()), items[known]]
+        of_users = had[users[known]].tocoo()
+        scores[of_users.row, of_users.col] = -np.inf
+        ranks = (scores > own[:, None]).sum(axis=1)
+        gains.append(np.append(np.where(ranks < 10, 1 / np.log2(ranks + 2), 0), np.zeros((~known).sum())))
+    gains = np.concatenate(gains)
+    return taken, (gains > 0).mean(), gains.mean()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", nargs="+", default=DATA, choices=DATA)
+    parser.add_argument("--weights", action="store_true")
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    for name in arguments.data:
+        train, test = split(in_time_order(name))
+        if arguments.weights:
+            earlier, validation = split(train)
+            print(f"\n{name}, on the validation set:\n| positive_weight | HR@10 | NDCG@10 |\n|---|---|---|")
+            for weight in ("auto", *WEIGHTS):
+                _, hits, ndcg = ours(earlier, validation, positive_weight=weight)
+                print(f"| {weight} | {hits:.4f} | {ndcg:.4f} |", flush=True)
+            continue
+        models = {
+            "`NCFRanker()`": lambda train=train, test=test: ours(train, test),
+            "`implicit` ALS, 256 factors, alpha 40, regularization 50": lambda train=train, test=test: theirs(
+                train, test, factors=256, alpha=40.0, regularization=50.0
+            ),
+        }
+        found = {label: [] for label in models}
+        for _ in range(arguments.rounds):
+            for label, run in models.items():
+                found[label].append(run())
+        print(f"\n{name}, medians of {arguments.rounds} runs in turn:\n| | HR@10 | NDCG@10 | fit |\n|---|---|---|---|")
+        for label, runs in found.items():
+            taken, hits, ndcg = map(statistics.median, zip(*runs, strict=True))
+            print(f"| {label} | {hits:.4f} | {ndcg:.4f} | {taken:.1f} s |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
