@@ -85,12 +85,13 @@ def test_losses_are_their_definitions(loss):
         return -np.log(np.exp(positive) / sum(np.exp(x) for x in [positive, *negatives]))
 
     expected = [of(1.0, [0.0, -1.0]), of(0.5, [2.0])]
-    assert RANKING_OBJECTIVES[loss]()(LISTS, SHARE).item() == pytest.approx(np.mean(expected))
+    objective = RANKING_OBJECTIVES[loss](**{"positive_weight": 3.0} if loss == "squared_error" else {})
+    assert objective(LISTS, SHARE).item() == pytest.approx(np.mean(expected))
     weight = torch.tensor([1.5, 0.5])
     weighted = (1.5 * expected[0] + 0.5 * expected[1]) / 2
-    assert RANKING_OBJECTIVES[loss]()(LISTS, SHARE, weight).item() == pytest.approx(weighted)
+    assert objective(LISTS, SHARE, weight).item() == pytest.approx(weighted)
     lists = LISTS.clone().requires_grad_()
-    RANKING_OBJECTIVES[loss]()(lists, SHARE).backward()
+    objective(lists, SHARE).backward()
     assert torch.isfinite(lists.grad).all()
 
 

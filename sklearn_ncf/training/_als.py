@@ -19,7 +19,7 @@ L2 = 0.5  # weight_decay="auto": of a vector, times a power of the weight of the
 GROWTH = 0.5  # penalty_growth="auto": that power
 LARGEST_PENALTY = 1e30  # a larger one is the same in single precision, or overflows
 SOLVED_UP_TO = 16  # components of a vector, up to which systems are solved, not improved by a few steps
-NUMBERS_PER_BLOCK = 2**21  # of the vectors that the ids of a block have interacted with: they stay in the caches
+NUMBERS_PER_BLOCK = 2**20  # of the vectors that the ids of a block have interacted with: they stay in the caches
 
 
 class AlternatingLeastSquares(Solver):
@@ -150,7 +150,6 @@ class _Side:
                     self.pairs.indices[inner],
                     weights[inner],
                     penalty[start:stop],
-                    (stop - start, self.pairs.shape[1]),
                     least=plan.weight_decay not in ("auto", None),
                     device=table.device,
                 ),

@@ -1,6 +1,5 @@
 """Conjugate gradients for the systems of least squares, many at once, over a sparse matrix of interactions."""
 
-import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -12,59 +11,53 @@ STEPS = 3  # of a sweep, each of which starts from the last one's vectors
 TOLERANCE = 1e-6  # of a solution, beside the right side
 LARGE_PENALTY = 1e6  # from which on a system is scaled, so that no square overflows
 
-with warnings.catch_warnings():  # torch says once per process that these tensors are in beta state
-    warnings.simplefilter("ignore")
-    torch.sparse_csr_tensor([0, 1], [0], [1.0], device="cpu")
-
 
 class Block(NamedTuple):
     r"""Systems :math:`(G + C^\top (W - 1) C + \lambda I) x = C^\top W 1`, a row each.
 
     G is the Gram matrix of the other side's vectors, C those that a row has interacted with, W the weights.
 
-    pattern, weights : sparse CSR Tensors of shape (n_rows, n_others); the first holds zeros
+    ends, others, rows : int64 Tensors
+        The sparse matrix of interactions: where each row ends, from 0 on, and the other id and the row of each.
+    weights : float32 Tensor of shape (n_interactions,)
     penalty : float32 Tensor of shape (n_rows, 1)
     least : whether penalties may be too small for single precision
     """
 
-    pattern: Tensor
+    ends: Tensor
+    others: Tensor
+    rows: Tensor
     weights: Tensor
     penalty: Tensor
     least: bool
 
     @classmethod
-    def of(cls, indptr: np.ndarray, indices: np.ndarray, weights: np.ndarray, penalty: np.ndarray, shape, **others):
+    def of(cls, indptr: np.ndarray, indices: np.ndarray, weights: np.ndarray, penalty: np.ndarray, *, least, device):
         """From the parts of a CSR matrix, in numpy."""
-        device = others.pop("device")
-        rows, columns = (torch.from_numpy(part.astype(np.int64)).to(device) for part in (indptr, indices))
-        values = torch.from_numpy(weights).to(device)
-        pattern, weighted = (
-            torch.sparse_csr_tensor(rows, columns, part, shape, check_invariants=False)
-            for part in (torch.zeros_like(values), values)
-        )
-        return cls(pattern, weighted, torch.from_numpy(penalty).to(device).unsqueeze(1), **others)
+        ends, others = (torch.from_numpy(part.astype(np.int64)).to(device) for part in (indptr, indices))
+        weights, penalty = (torch.from_numpy(part).to(device) for part in (weights, penalty))
+        return cls(ends, others, torch.repeat_interleave(ends.diff()), weights, penalty.unsqueeze(1), least)
 
-    def solve(self, x: Tensor, others: Tensor, gram: Tensor, n_steps: int | None = STEPS) -> tuple[Tensor, float]:
+    def solve(self, x: Tensor, vectors: Tensor, gram: Tensor, n_steps: int | None = STEPS) -> tuple[Tensor, float]:
         """Improve `x` by some steps, or solve for it, and return with it by how much it lowers the loss.
 
         At zero the loss of a row is the sum of its weights. None steps are as many as it takes.
         """
-        target = _times(self.weights, others)
+        target = self._times(self.weights, vectors)
         penalty = self.penalty
         if self.least:  # as much of a penalty as makes a system positive definite in spite of rounding
-            squares = others.square().sum(1, keepdim=True)
-            size = gram.trace() + _times(self.weights, squares)
+            squares = vectors.square().sum(1, keepdim=True)
+            size = gram.trace() + self._times(self.weights, squares)
             precision = torch.finfo(gram.dtype)
             penalty = penalty.maximum((precision.eps * len(gram) * size).clamp(min=precision.tiny))
         scale = None
         if (penalty > LARGE_PENALTY).any():
             scale = 1 / (penalty + gram.trace() / len(gram))
-        minus_one = self.weights.values() - 1
+        minus_one, of_others = self.weights - 1, vectors.index_select(0, self.others)
 
         def product(p: Tensor) -> Tensor:
-            scored = _sampled(self.pattern, p, others)
-            scored.values().mul_(minus_one)
-            image = torch.addmm(penalty * p, p, gram).add_(_times(scored, others))
+            scores = p.index_select(0, self.rows).mul_(of_others).sum(1)
+            image = torch.addmm(penalty * p, p, gram).add_(self._times(scores.mul_(minus_one), vectors))
             return image if scale is None else image.mul_(scale)
 
         def right_side() -> Tensor:
@@ -97,25 +90,11 @@ class Block(NamedTuple):
             residual = residual / scale
         return x, (x * (target + residual + penalty * x)).sum(dtype=torch.float64).item()
 
+    def _times(self, weights: Tensor, vectors: Tensor) -> Tensor:
+        """Sums of the vectors that each row has interacted with, with some weights.
 
-def has_sampled_products(device: torch.device) -> bool:
-    """Whether torch has the product of two matrices at some places alone: on a CPU, where it is built with MKL."""
-    return device.type == "cuda" or (device.type == "cpu" and torch.backends.mkl.is_available())
-
-
-def _sampled(pattern: Tensor, p: Tensor, others: Tensor) -> Tensor:
-    """The products of rows of `p` and of `others` at the places of a sparse matrix of zeros."""
-    if has_sampled_products(p.device):
-        return torch.sparse.sampled_addmm(pattern, p, others.T)
-    rows = torch.repeat_interleave(pattern.crow_indices().diff())
-    values = torch.einsum("nd,nd->n", p[rows], others[pattern.col_indices()])
-    shape = pattern.shape
-    return torch.sparse_csr_tensor(pattern.crow_indices(), pattern.col_indices(), values, shape, check_invariants=False)
-
-
-def _times(sparse: Tensor, dense: Tensor) -> Tensor:
-    """A sparse matrix times a dense one; twice as fast as torch's own product of the two."""
-    ends = sparse.crow_indices()
-    return F.embedding_bag(
-        sparse.col_indices(), dense, ends, mode="sum", per_sample_weights=sparse.values(), include_last_offset=True
-    )
+        Twice as fast as torch's product of a sparse matrix and a dense one.
+        """
+        return F.embedding_bag(
+            self.others, vectors, self.ends, mode="sum", per_sample_weights=weights, include_last_offset=True
+        )
