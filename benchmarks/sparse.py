@@ -29,9 +29,10 @@ def in_time_order(name):
 
 
 def split(X):
-    """All but each user's last row, and the last ones."""
+    """All but each user's last row, and the last ones whose item the user has not interacted with before."""
     last = np.append(X[1:, 0] != X[:-1, 0], True)
-    return X[~last], X[last]
+    keys = X @ [X[:, 1].max() + 1, 1]
+    return X[~last], X[last & ~np.isin(keys, keys[~last])]
 
 
 def ours(train, test, **params):
