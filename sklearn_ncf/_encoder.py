@@ -361,7 +361,7 @@ def learn_ids(encoder, X, *, reset):
 
 
 def learn_ids_in_parts(encoder, X):
-    """Learn all ids of `X` anew, as `learn_ids` does, without a position for each row."""
+    """Learn all ids of `X` from scratch, as `learn_ids` does, without a position for each row."""
     header, _ = read_table(X, estimator=encoder)
     vocabularies, n_rows, storage = [Vocabulary()] * header.shape[1], 0, storage_of(X)
     for part in chunks_of(X):

@@ -121,7 +121,7 @@ class NCFRanker(BaseNCF):
         Epochs run, and the epoch of the fitted weights, from 1.
 
     positive_weight_ : float
-        The weight of a positive, which ``"auto"`` has found or the parameter has set.
+        The weight of a positive, which ``"auto"`` has found (1 with a loss that has none) or the parameter has set.
 
     user_embeddings_, item_embeddings_ : ndarray of shape (n_ids, n_components), float32
         Vectors, with their histories', in the order of ``encoder_.categories_``.

@@ -274,3 +274,10 @@ def test_tables_of_special_codes_stay_the_means():
         mean = (counts / counts.sum()) @ module.embedding.weight[rows].double()
         unknown = module.embedding.weight[rows.start - N_SPECIAL : rows.start].double()
         torch.testing.assert_close(unknown, mean.expand(2, -1), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["softmax", "bce", "bpr"])
+def test_a_loss_that_weighs_no_positives_looks_for_no_weight(loss, monkeypatch):
+    X, _ = clicks()
+    monkeypatch.setattr("sklearn_ncf.fitting._settings.auto_positive_weight", None)  # it would be called
+    assert NCFRanker(loss=loss, max_epochs=1, embedding_dim=4, device="cpu").fit(X).positive_weight_ == 1

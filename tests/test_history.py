@@ -14,7 +14,7 @@ BATCH = torch.tensor([[0, 2, 1], [1, 2, 0], [2, 1, 2], [-1, 2, 0], [0, 4, 1]])
 
 
 class Elsewhere:
-    """Stores partners in an array of its own, and takes note of what is released."""
+    """Stores neighbors in a separate array, and takes note of what is released."""
 
     def __init__(self):
         self.made, self.released = np.array([-1]), []

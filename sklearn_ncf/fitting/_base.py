@@ -126,7 +126,7 @@ class BaseNCF(IdParameters, BaseEstimator):
         return start._fit(X, y, sample_weight, validation, settings, into=self, resumes=resumes)
 
     def _partial_fit(self, X, y, sample_weight):
-        """Go on from the last fit with further rows, of checked targets and weights."""
+        """Resume from the last fit with further rows, of checked targets and weights."""
         start, settings = snapshot(self), self._settings.changed(early_stopping=False)
         if not start._knows_one_rating():
             if of_network(start.net_.module_, "can_load_subset")():
@@ -202,7 +202,7 @@ class BaseNCF(IdParameters, BaseEstimator):
         return into
 
     def _prepare_training_data(self, X, y, sample_weight, settings, *, resumes):
-        """What a training starts from, after all checks."""
+        """What a fit starts from, after all checks."""
         settings.check()
         device = resolve_device(settings.device)
         if sample_weight is not None and not sample_weight.all():

@@ -17,7 +17,7 @@ NOT_OF_TRAINING = {"checkpoint_dir", "keep_checkpoints", "device", "verbose"}  #
 def checkpoints_of(settings, encoder, parts, device, *, start=None):
     """The checkpoints of a fit to encoded parts; those of one in several processes are the first one's.
 
-    `start` is the net that the fit goes on from, if there is one.
+    `start` is the net from which the fit resumes, if there is one.
     """
     params = {name: value for name, value in settings.params.items() if name not in NOT_OF_TRAINING}
     plain = {name: value for name, value in params.items() if isinstance(value, bool | int | float | str | tuple)}

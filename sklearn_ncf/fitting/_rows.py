@@ -10,7 +10,7 @@ from sklearn_ncf.storage import is_large, parts_of, shuffle_blocks, storage_of
 
 
 class TrainingData(NamedTuple):
-    """What a training starts from: an encoder that knows all ids, the rows encoded, the network's output, the device.
+    """What a fit starts from: an encoder that knows all ids, the rows encoded, the network's output, the device.
 
     output : parameters of the network, ``output_range``, ``output_center`` and ``output_scale``
     """

@@ -24,6 +24,7 @@ from sklearn_ncf.training import (
     is_callback,
     named_objectives,
     processes,
+    weighs_positives,
 )
 
 AUTO_NEGATIVES = {"gmf": 1024}  # shared by a mini-batch, where they cost one product of two matrices,
@@ -128,13 +129,13 @@ class Settings:
         """The same with a number for each "auto" that depends on the data.
 
         rows : `Interactions` to train on
-        last_fit : dict, what such parameters were in the last fit, for a training that resumes it; it may be empty
+        last_fit : dict, what such parameters were in the last fit, for a fit that resumes it; it may be empty
         """
         solves = self.solver(len(n_ids)) is not None
         auto = {
             "embedding_dim": lambda: auto_embedding_dim(n_ids) if solves else GRADIENT_DIM,
             "max_epochs": lambda: SOLVER_EPOCHS if solves else GRADIENT_EPOCHS,
-            "positive_weight": lambda: auto_positive_weight(rows),
+            "positive_weight": lambda: auto_positive_weight(rows) if weighs_positives(self.objective) else 1.0,
         }
         found = {name: value for name, value in auto.items() if self.params.get(name) == "auto"}
         return self.changed(**{name: last_fit[name] if name in last_fit else value() for name, value in found.items()})
@@ -202,7 +203,7 @@ class Settings:
         return None if self.ranks else seen.means()
 
     def with_candidates(self, ids, seen):
-        """The ids of each column that a training on rows with some ids needs: in rankings, all items are candidates."""
+        """The ids of each column that rows with some ids need: in rankings, all items are candidates."""
         if not self.ranks:
             return ids
         others = np.setdiff1d(seen.items(), ids[ITEM])

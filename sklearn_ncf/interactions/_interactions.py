@@ -39,11 +39,7 @@ class Interactions:
 
         A row per user and a column per item, by their codes, those of missing and unknown ids first.
         """
-        weights = (
-            np.ones(len(self), np.float32)
-            if self.weights is None
-            else self.weights.clip(max=LARGEST_WEIGHT).astype(np.float32)
-        )
+        weights = np.ones(len(self)) if self.weights is None else self.weights.clip(max=LARGEST_WEIGHT)
         places = tuple(self.codes[:, column].astype(np.int64) + N_SPECIAL for column in (USER, ITEM))
         return coo_array((weights.astype(np.float32), places)).tocsr()
 

@@ -51,10 +51,6 @@ class Seen:
             seen.weights = seen._weights_with(self, codes, weight)
         return seen
 
-    def weights_of(self, rows):
-        """The weights of some pairs, a mask or indices."""
-        return np.ones(len(self.pairs[rows]), np.float32) if self.weights is None else self.weights[rows]
-
     def _weights_with(self, earlier, codes, weight):
         """The weight of each pair, the sum over its rows; a pair of earlier rows keeps its weight if that is larger."""
         n_items = int(self.pairs[:, 1].max(initial=0)) + N_SPECIAL + 1
@@ -64,7 +60,7 @@ class Seen:
             places = np.searchsorted(keys, _keys(codes[rows], n_items))
             np.add.at(weights, places, 1 if weight is None else weight[rows])
         places = np.searchsorted(keys, _keys(earlier.pairs, n_items))
-        weights[places] = np.maximum(weights[places], earlier.weights_of(slice(None)))
+        weights[places] = np.maximum(weights[places], 1 if earlier.weights is None else earlier.weights)
         return weights
 
     def with_mean(self, mean):

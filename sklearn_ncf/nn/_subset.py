@@ -71,7 +71,7 @@ class Subset:
                 theirs[taken + other.first_rows[column]] = table[self.column_rows(column)][: len(taken)]
 
     def tables(self, *, counts: bool = False) -> dict[str, Tensor]:
-        """All that has a vector an id, by its name in `state_dict`; with the `counts` of the histories' partners."""
+        """All that has a vector per id, by its name in `state_dict`; with the `counts` of the histories' neighbors."""
         names = ("embedding.weight", "bias.weight", "history.weight", "history.summed")
         state = self.state_dict()
         return {name: state[name] for name in (*names, *(["history.counts"] if counts else [])) if name in state}

@@ -16,6 +16,7 @@ from sklearn_ncf.training._objectives import (
     RankingObjective,
     RatingObjective,
     named_objectives,
+    weighs_positives,
 )
 from sklearn_ncf.training._one_process import processes
 from sklearn_ncf.training._optimizers import OPTIMIZERS, SOLVERS, chosen_optimizer, chosen_solver, has_weight_decay
@@ -57,4 +58,5 @@ __all__ = [
     "resolve_device",
     "train",
     "undefined_score",
+    "weighs_positives",
 ]

@@ -60,13 +60,11 @@ class Block(NamedTuple):
             image = torch.addmm(penalty * p, p, gram).add_(self._times(scores.mul_(minus_one), vectors))
             return image if scale is None else image.mul_(scale)
 
-        def right_side() -> Tensor:
-            return target if scale is None else target * scale
-
+        right_side = target if scale is None else target * scale
         x = x.clone() if n_steps is not None else torch.zeros_like(x)  # from zero, the shortest solution is found
-        residual = right_side() - product(x)
+        residual = right_side - product(x)
         direction, squared = residual.clone(), residual.square().sum(1, keepdim=True)
-        enough = TOLERANCE**2 * right_side().square().sum(1, keepdim=True)
+        enough = TOLERANCE**2 * right_side.square().sum(1, keepdim=True)
         for step in range(2 * len(gram) if n_steps is None else n_steps):
             if n_steps is None and not (squared > enough).any():
                 break

@@ -1,6 +1,5 @@
 """The skorch net: one training path for every estimator, from codes to the best epoch's weights."""
 
-import inspect
 from contextlib import AbstractContextManager, nullcontext, suppress
 
 import numpy as np
@@ -24,7 +23,7 @@ from sklearn_ncf.training._batches import Batch, BatchIterator, InteractionDatas
 from sklearn_ncf.training._callbacks import BEST_EPOCH, explain_missing_column
 from sklearn_ncf.training._checkpoint_state import has_stopped, restore_training
 from sklearn_ncf.training._checkpoints import Checkpoints
-from sklearn_ncf.training._objectives import RankingObjective
+from sklearn_ncf.training._objectives import RankingObjective, weighs_positives
 from sklearn_ncf.training._one_process import processes
 from sklearn_ncf.training._optimizers import optimizer_params
 from sklearn_ncf.training._plan import Plan
@@ -257,7 +256,7 @@ def _watches_batches(callback: Callback) -> bool:
 def _criterion_params(plan: Plan) -> dict:
     """The net's parameters for its objective, which need not take a weight of positives."""
     params = {"criterion__scale": plan.scale}
-    if "positive_weight" in inspect.signature(plan.objective).parameters:
+    if weighs_positives(plan.objective):
         params["criterion__positive_weight"] = plan.positive_weight
     return params
 

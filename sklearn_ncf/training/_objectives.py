@@ -1,5 +1,7 @@
 """Objectives: what training minimises. A new one is one class here, which says all that is particular to it."""
 
+from inspect import signature
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -152,6 +154,11 @@ class BPR(RankingObjective):
 
 RATING_OBJECTIVES = {"squared_error": SquaredError, "absolute_error": AbsoluteError, "huber": Huber}
 RANKING_OBJECTIVES = {"squared_error": SquaredErrorOfAll, "softmax": Softmax, "bce": BCE, "bpr": BPR}
+
+
+def weighs_positives(objective: type[Objective]) -> bool:
+    """Whether an objective takes the weight of a positive."""
+    return "positive_weight" in signature(objective).parameters
 
 
 def named_objectives(kind: type[Objective]) -> dict[str, type[Objective]]:

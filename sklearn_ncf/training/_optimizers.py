@@ -46,7 +46,7 @@ def chosen_solver(optimizer: str | type, *of_fit) -> type[Solver] | None:
 def chosen_optimizer(
     optimizer: str | type, module: type, module_params: dict, objective: type, *, batch_size: int
 ) -> type:
-    """The class of solvers or of optimizers that the parameter `optimizer` stands for in a training.
+    """The class of solvers or of optimizers that the parameter `optimizer` stands for.
 
     "auto" trains row by row only networks of which it is known that they read no other rows.
     """
