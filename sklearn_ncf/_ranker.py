@@ -1,16 +1,15 @@
 """NCFRanker: rankings from implicit feedback by neural collaborative filtering."""
 
 import math
-from numbers import Integral, Real
 
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ncf._sklearn_compat import Interval, StrOptions, fit_context
+from sklearn_ncf._sklearn_compat import StrOptions, fit_context
 from sklearn_ncf._warnings import warn_caller
-from sklearn_ncf.fitting import BaseNCF, check_weight, encode_table, with_ones
+from sklearn_ncf.fitting import RANKING_CONSTRAINTS, BaseNCF, check_weight, encode_table, with_ones
 from sklearn_ncf.lists import METRICS, validation_score
 from sklearn_ncf.metrics import RankingScorer
-from sklearn_ncf.training import OPTIMIZERS, RANKING_OBJECTIVES, RankingObjective, undefined_score
+from sklearn_ncf.training import RankingObjective, undefined_score
 
 
 class NCFRanker(BaseNCF):
@@ -45,6 +44,11 @@ class NCFRanker(BaseNCF):
     use_history : bool, default=False
         Whether a user's vector is joined by vectors of the items of `fit`, and an item's by those of its users (as in
         SVD++, Koren 2008, and FISM, Kabbur et al. 2013). Ignored by a network of your own.
+
+    temperature : float or None, default=None
+        With a number, GMF scores a pair by the cosine of its vectors, divided by it, so that no item stands first for
+        its length alone: popularity is in the biases. 0.1 to 0.2 suits ``"softmax"`` (as in Wu et al. 2024); the smaller, the
+        more the hardest negatives count.
 
     loss : {"squared_error", "softmax", "bce", "bpr"} or a subclass of RankingObjective, default="squared_error"
         What training minimizes for a positive and its negatives. ``"squared_error"`` pulls positives towards 1, with
@@ -175,17 +179,7 @@ class NCFRanker(BaseNCF):
     """
 
     _kind_of_objective = RankingObjective
-    _parameter_constraints = {
-        **BaseNCF._parameter_constraints,
-        "embedding_dim": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "loss": [StrOptions(set(RANKING_OBJECTIVES)), type],
-        "positive_weight": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
-        "penalty_growth": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
-        "max_epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "optimizer": [StrOptions(set(OPTIMIZERS)), type],
-        "n_negatives": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "scoring": [StrOptions({"loss", *METRICS})],
-    }
+    _parameter_constraints = {**RANKING_CONSTRAINTS, "scoring": [StrOptions({"loss", *METRICS})]}
 
     def __init__(
         self,
@@ -197,6 +191,7 @@ class NCFRanker(BaseNCF):
         embedding_dropout=0.0,
         use_bias=True,
         use_history=False,
+        temperature=None,
         loss="squared_error",
         positive_weight="auto",
         n_negatives="auto",
@@ -245,6 +240,7 @@ class NCFRanker(BaseNCF):
             random_state=random_state,
             verbose=verbose,
         )
+        self.temperature = temperature
         self.positive_weight = positive_weight
         self.penalty_growth = penalty_growth
         self.n_negatives = n_negatives
@@ -374,7 +370,7 @@ class NCFRanker(BaseNCF):
         self.positive_weight_ = settings.positive_weight
 
     def __setstate__(self, state):
-        of_first_version = {"positive_weight": 3.0, "penalty_growth": "auto"}  # which had no such parameters
+        of_first_version = {"positive_weight": 3.0, "penalty_growth": "auto", "temperature": None}  # which had no such parameters
         if "net_" in state or "_net_state" in state:
             of_first_version["positive_weight_"] = 3.0
         super().__setstate__(of_first_version | state)

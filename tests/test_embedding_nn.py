@@ -38,6 +38,17 @@ def test_gmf_is_a_weighted_product_of_two_vectors():
         torch.testing.assert_close(net(row[None])[0], expected)
 
 
+@pytest.mark.parametrize("n_ids", [(3, 4), (3, 4, 5)])
+def test_with_a_temperature_gmf_is_a_cosine_divided_by_it(n_ids):
+    net = network(n_ids, architecture="gmf", temperature=0.2)
+    randomize_biases(net)
+    for row in torch.tensor([[0, 3, 1], [2, 1, -1], [-1, 0, 4], [-2, -1, 0]])[:, : len(n_ids)]:
+        (p, q, *context), bias = vectors_and_biases(net, row)
+        cosine = torch.nn.functional.cosine_similarity(sum(context, p), q, dim=0)
+        torch.testing.assert_close(net(row[None])[0], 0.3 + bias.sum() + cosine / 0.2)
+    assert not net.gmf_weight.requires_grad
+
+
 def test_mlp_is_a_stack_of_layers_over_the_joined_vectors():
     net = network(architecture="mlp")
     randomize_biases(net)

@@ -32,12 +32,14 @@ def one_by_one(net, queries, items):
 @pytest.mark.parametrize("hidden", [(), (8,), (8, 4)])
 @pytest.mark.parametrize("n_columns", [2, 3, 4])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_scores_are_those_of_the_network(architecture, n_columns, hidden, use_bias, output_range):
+@pytest.mark.parametrize("temperature", [None, 0.3])
+def test_scores_are_those_of_the_network(architecture, n_columns, hidden, use_bias, output_range, temperature):
     net = network(
         n_columns,
         architecture=architecture,
         hidden_layer_sizes=hidden,
         use_bias=use_bias,
+        temperature=temperature,
         output_range=output_range,
         output_center=3,
         output_scale=2,

@@ -99,9 +99,11 @@ def test_losses_are_their_definitions(loss):
 @pytest.mark.parametrize("use_bias", [True, False])
 @pytest.mark.parametrize("n_columns", [2, 4])
 @pytest.mark.parametrize("shared", [True, False])
-def test_lists_hold_the_networks_own_scores(architecture, use_bias, n_columns, shared):
+@pytest.mark.parametrize("temperature", [None, 0.2])
+def test_lists_hold_the_networks_own_scores(architecture, use_bias, n_columns, shared, temperature):
     torch.manual_seed(0)
     params = {"architecture": architecture, "embedding_dim": 3, "hidden_layer_sizes": (4, 2), "use_bias": use_bias}
+    params["temperature"] = temperature
     net = EmbeddingNN([3, 5, 2, 2][:n_columns], use_history=True, **params).eval()
     for parameter in net.parameters():
         torch.nn.init.normal_(parameter)

@@ -31,10 +31,12 @@ def finds_the_kind(model, users=(3, 4, 8, 11)):
 
 @pytest.mark.parametrize("loss", ["bce", "bpr", "softmax", "squared_error"])
 @pytest.mark.parametrize("architecture", ["gmf", "neumf"])
-def test_tastes_are_learnt(loss, architecture):
+@pytest.mark.parametrize("temperature", [None, 0.3])
+def test_tastes_are_learnt(loss, architecture, temperature):
     X = tastes()
     [(train, test)] = LeaveLastOut().split(X)
-    model = ranker(loss=loss, architecture=architecture, use_history=architecture == "neumf").fit(X.iloc[train])
+    params = {"loss": loss, "architecture": architecture, "use_history": architecture == "neumf"}
+    model = ranker(**params, temperature=temperature).fit(X.iloc[train])
     assert model.history_["train_loss"].iloc[-1] < model.history_["train_loss"].iloc[0]
     by_chance = 10 / 40
     assert RankingScorer("hit_rate", k=10)(model, X.iloc[test]) > 1.5 * by_chance
@@ -53,6 +55,22 @@ def test_a_multilayer_perceptron_learns_what_is_popular(loss):
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "rowwise_adamw"])
 def test_other_optimizers_learn_too(optimizer):
     assert finds_the_kind(ranker(optimizer=optimizer, use_history=True, max_epochs=15).fit(tastes())) > 0.8
+
+
+def test_with_a_temperature_lengths_of_vectors_say_nothing():
+    X = tastes()
+    model = ranker(loss="softmax", temperature=0.2, use_bias=False).fit(X)
+    users, items = (
+        vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        for vectors in (model.user_embeddings_, model.item_embeddings_)
+    )
+    pairs = model.encoder_.transform(X)
+    cosines = np.einsum("nd,nd->n", users[pairs[:, 0]], items[pairs[:, 1]])
+    np.testing.assert_allclose(model.predict(X), cosines / 0.2 + model.net_.module_.intercept.item(), atol=1e-4)
+    with pytest.raises(ValueError, match="temperature=None"):
+        ranker(temperature=0.2, optimizer="als").fit(X)
+    with pytest.raises(ValueError, match="parameters have changed"):
+        model.set_params(warm_start=True, temperature=0.3).fit(X)
 
 
 def test_a_network_of_ones_own_ranks():

@@ -14,6 +14,7 @@ OBJECTIVES = {
     "least squares": {},
     "squared error": {"optimizer": "adam", "weight_decay": 0.005, "positive_weight": 3.0},
     "softmax": {"loss": "softmax"},
+    "cosine softmax": {"loss": "softmax", "temperature": 0.2},
     "bce": {"loss": "bce"},
     "bpr": {"loss": "bpr"},
     "softmax with histories": {"loss": "softmax", "use_history": True},

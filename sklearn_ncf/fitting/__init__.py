@@ -2,12 +2,14 @@
 
 from sklearn_ncf.fitting._base import BaseNCF, encode_table, fitted_model_of
 from sklearn_ncf.fitting._fitted_model import FittedModel
+from sklearn_ncf.fitting._parameters import RANKING_CONSTRAINTS
 from sklearn_ncf.fitting._rating_scale import RatingScale
 from sklearn_ncf.fitting._ratings import check_ratings, check_weight, with_ones
 from sklearn_ncf.fitting._units import ORDINARY
 
 __all__ = [
     "ORDINARY",
+    "RANKING_CONSTRAINTS",
     "BaseNCF",
     "FittedModel",
     "RatingScale",

@@ -1,10 +1,10 @@
-"""What the parameters that all estimators share may be."""
+"""What the parameters of estimators may be."""
 
 from numbers import Integral, Real
 
 from sklearn_ncf._sklearn_compat import HasMethods, Interval, StrOptions
 from sklearn_ncf.nn import ARCHITECTURES
-from sklearn_ncf.training import OPTIMIZERS, SCHEDULES, SOLVERS
+from sklearn_ncf.training import OPTIMIZERS, RANKING_OBJECTIVES, SCHEDULES, SOLVERS
 
 SHARED_CONSTRAINTS = {
     "architecture": [StrOptions(set(ARCHITECTURES)), type],
@@ -30,4 +30,15 @@ SHARED_CONSTRAINTS = {
     "device": [str],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
+}
+RANKING_CONSTRAINTS = {
+    **SHARED_CONSTRAINTS,
+    "embedding_dim": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "temperature": [None, Interval(Real, 0, None, closed="neither")],
+    "loss": [StrOptions(set(RANKING_OBJECTIVES)), type],
+    "positive_weight": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
+    "penalty_growth": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="both")],
+    "max_epochs": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+    "optimizer": [StrOptions(set(OPTIMIZERS)), type],
+    "n_negatives": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
 }

@@ -112,6 +112,7 @@ class Settings:
         }
         if isinstance(self.architecture, str):
             params |= {"architecture": self.architecture, "use_history": self.use_history}
+            params |= {"temperature": self.temperature} if self.ranks else {}
         return params
 
     def solver(self, n_columns):

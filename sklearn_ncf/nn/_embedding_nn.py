@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from sklearn_ncf.nn._cold_start import N_SPECIAL, fill_untrained
 from sklearn_ncf.nn._dropout import FastDropout
@@ -57,6 +58,11 @@ class EmbeddingNN(Subset, Network):
     use_history : bool, default=False
         Whether a user's vector is joined by those of the items rated in training, and an item's by those of its users
         (SVD++, Koren 2008); `set_interactions` tells the network which.
+
+    temperature : float or None, default=None
+        With a number, the product of GMF becomes the cosine of :math:`p` and :math:`q`, divided by it: no vector's length
+        says anything, and :math:`h` is not learned. :math:`p` is then the sum of the vectors of all columns but the
+        items. The MLP has no temperature.
 
     output_range : (float, float) or None, default=None
         The score passes a sigmoid scaled to this range, in rating units. ``None`` leaves it unbounded.
@@ -115,6 +121,7 @@ class EmbeddingNN(Subset, Network):
         embedding_dropout: float = 0.0,
         use_bias: bool = True,
         use_history: bool = False,
+        temperature: float | None = None,
         output_range: tuple[float, float] | None = None,
         output_center: float = 0.0,
         output_scale: float = 1.0,
@@ -127,6 +134,7 @@ class EmbeddingNN(Subset, Network):
         self.n_ids = tuple(int(n) for n in n_ids)
         # Python's own numbers: torch takes numpy's too, but a float64 of numpy makes a float64 of the result.
         embedding_dim = int(embedding_dim)
+        self.temperature = None if temperature is None else float(temperature)
         self.output_range = None if output_range is None else tuple(map(float, output_range))
         self.output_center = float(output_center)
         self.output_scale = float(output_scale)
@@ -145,7 +153,8 @@ class EmbeddingNN(Subset, Network):
         self.history = InteractionHistory(n_rows, self.gmf_dim + mlp_dim, **factory) if use_history else None
         self.embedding_dropout = FastDropout(embedding_dropout)
         if self.gmf_dim:
-            self.gmf_weight = nn.Parameter(torch.ones(self.gmf_dim, **factory))
+            weight = torch.full((self.gmf_dim,), 1 / (self.temperature or 1.0), **factory)
+            self.gmf_weight = nn.Parameter(weight, requires_grad=self.temperature is None)
         self.mlp = (
             new_mlp([n_columns * mlp_dim, *map(int, hidden_layer_sizes)], dropout, **factory) if mlp_dim else None
         )
@@ -190,25 +199,21 @@ class EmbeddingNN(Subset, Network):
             others = others + self.history.look_up(item_rows)
         vectors, others = self.embedding_dropout(vectors), self.embedding_dropout(others)
         bias = self.summed_bias(rows)
-        other_bias = (
-            0
-            if self.bias is None
-            else (bias - self.bias(rows[:, ITEM])[:, 0])[:, None] + self.summed_bias(item_rows.unsqueeze(-1))
-        )
-        shape = len(codes), items.shape[-1]
+        of_user = bias if self.bias is None else bias - self.bias(rows[:, ITEM])[:, 0]
+        of_items = self.summed_bias(item_rows.unsqueeze(-1))
         if self.mlp is None:
-            query = torch.cat([vectors[:, :ITEM], vectors[:, ITEM + 1 :]], dim=1)
-            weighted = (query.sum(dim=1) * self.gmf_weight).unsqueeze(1)
-            score = weighted @ others.mT if others.dim() == 3 else weighted.squeeze(1) @ others.T
-            score = self.intercept + score.view(shape) + other_bias
-            if query.shape[1] > 1:
-                score = score + (pairwise_products(query) @ self.gmf_weight).unsqueeze(1)
-            score = self.to_ratings(score)
+            query, alone = self.gmf_of_query(_without_item(vectors))
+            others, of_items = self.gmf_of_item(others), of_items + self.intercept
+            if items.dim() == 1:
+                score = torch.addmm(of_items, query, others.T)
+            else:
+                score = torch.baddbmm(of_items.unsqueeze(1), query.unsqueeze(1), others.mT).squeeze(1)
+            score = self.to_ratings(score.add_((of_user + alone).unsqueeze(1)))
         else:
+            shape = len(codes), items.shape[-1]
             lists = vectors.unsqueeze(1).repeat(1, shape[1], 1, 1)
             lists[:, :, ITEM] = others
-            other_bias = vectors.new_zeros(shape) + other_bias
-            score = self.score(lists.flatten(0, 1), other_bias.flatten()).view(shape)
+            score = self.score(lists.flatten(0, 1), (of_user.unsqueeze(1) + of_items).flatten()).view(shape)
         return torch.cat([self.score(vectors, bias).unsqueeze(1), score], dim=1)
 
     def encode_queries(self, queries: Tensor) -> EncodedQueries | Tensor:
@@ -239,10 +244,33 @@ class EmbeddingNN(Subset, Network):
         """Scores in rating units, from vectors of shape (n, n_columns, width) and summed biases of shape (n,)."""
         score = self.intercept + bias
         if self.gmf_dim:
-            score = score + pairwise_products(vectors[..., : self.gmf_dim]) @ self.gmf_weight
+            score = score + self._gmf(vectors[..., : self.gmf_dim])
         if self.mlp is not None:
             score = score + self.mlp(vectors[..., self.gmf_dim :].flatten(1)).squeeze(1)
         return self.to_ratings(score)
+
+    def gmf_of_query(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """What GMF multiplies with an item's vector, (n, dim), and what it adds for every item, (n,).
+
+        `vectors` are those of all columns but the items, (n, n_columns - 1, dim).
+        """
+        summed = vectors.sum(dim=1)
+        if self.temperature is not None:
+            summed = F.normalize(summed, dim=-1)
+        alone = summed.new_zeros(len(summed))
+        if self.temperature is None and vectors.shape[1] > 1:
+            alone = pairwise_products(vectors) @ self.gmf_weight
+        return summed * self.gmf_weight, alone
+
+    def gmf_of_item(self, vectors: Tensor) -> Tensor:
+        """What GMF multiplies with a query."""
+        return vectors if self.temperature is None else F.normalize(vectors, dim=-1)
+
+    def _gmf(self, vectors: Tensor) -> Tensor:
+        if self.temperature is None:
+            return pairwise_products(vectors) @ self.gmf_weight
+        query, _ = self.gmf_of_query(_without_item(vectors))
+        return (query * self.gmf_of_item(vectors[:, ITEM])).sum(dim=-1)
 
     def summed_bias(self, rows: Tensor) -> Tensor:
         """Sums of the biases of rows of the table, shape (..., n_columns) to (...)."""
@@ -307,7 +335,8 @@ class EmbeddingNN(Subset, Network):
     def to_ratings(self, score: Tensor) -> Tensor:
         """Scores as the output layer gives them, in rating units."""
         if self.output_range is None:
-            return self.output_center + self.output_scale * score
+            is_rating = (self.output_center, self.output_scale) == (0.0, 1.0)
+            return score if is_rating else self.output_center + self.output_scale * score
         low, high = self.output_range
         return low + (high - low) * torch.sigmoid(score)
 
@@ -317,6 +346,11 @@ class EmbeddingNN(Subset, Network):
         low, high = self.output_range
         share = (self.output_center - low) / (high - low) if high > low else 0.5
         return torch.tensor(share, dtype=dtype, device="cpu").clamp(0.01, 0.99).logit().item()
+
+
+def _without_item(vectors: Tensor) -> Tensor:
+    """The vectors of all columns but the items, from (n, n_columns, width)."""
+    return torch.cat([vectors[:, :ITEM], vectors[:, ITEM + 1 :]], dim=1)
 
 
 def keeps(class_: type, names: Sequence[str]) -> bool:
@@ -335,7 +369,7 @@ def bias_of(class_: type, params: dict) -> str | None:
     return "bias.weight" if issubclass(class_, EmbeddingNN) and params.get("use_bias", True) else None
 
 
-SCORING = (*READING, "score", "to_ratings")  # methods that turn a row's codes into its score
+SCORING = (*READING, "score", "gmf_of_query", "gmf_of_item", "to_ratings")  # methods that turn a row's codes into its score
 
 
 def is_standard(module: EmbeddingNN) -> bool:

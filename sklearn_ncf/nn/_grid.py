@@ -5,7 +5,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sklearn_ncf.nn._layers import pairwise_products
 from sklearn_ncf.nn._network import ITEM, PAIRS_CHUNK_SIZE, of_network
 
 
@@ -78,15 +77,13 @@ class EncodedQueries(NamedTuple):
         vectors, bias = _look_up(module, queries, columns)
         score, of_gmf = bias + module.intercept, None
         if module.gmf_dim:
-            vectors_of_gmf = vectors[..., : module.gmf_dim]
-            of_gmf = vectors_of_gmf.sum(dim=1)
-            if len(columns) > 1:  # the pairs of columns without the item
-                score = score + pairwise_products(vectors_of_gmf) @ module.gmf_weight
+            of_gmf, alone = module.gmf_of_query(vectors[..., : module.gmf_dim])
+            score = score + alone
         return cls(score, of_gmf, None if module.mlp is None else _first_layer(module, vectors, columns))
 
 
 class EncodedItems(NamedTuple):
-    """What an `EmbeddingNN` knows of items before it sees a query; GMF's vectors are weighted and transposed."""
+    """What an `EmbeddingNN` knows of items before it sees a query; GMF's vectors are transposed."""
 
     score: Tensor
     of_gmf: Tensor | None
@@ -96,7 +93,7 @@ class EncodedItems(NamedTuple):
     def of(cls, module, items: Tensor) -> "EncodedItems":
         """Encode codes of items."""
         vectors, bias = _look_up(module, items.unsqueeze(1), [ITEM])
-        of_gmf = (vectors[:, 0, : module.gmf_dim] * module.gmf_weight).T if module.gmf_dim else None
+        of_gmf = module.gmf_of_item(vectors[:, 0, : module.gmf_dim]).T if module.gmf_dim else None
         of_mlp = None
         if module.mlp is not None:
             of_mlp = _first_layer(module, vectors, [ITEM]) + _linear_layers(module)[0].bias

@@ -79,6 +79,7 @@ class Subset:
     def _take_all_but_tables(self, other: "Subset") -> None:
         state, theirs = self.state_dict(), other.state_dict()
         alike = len(self.n_ids) == len(other.n_ids) and state.keys() == theirs.keys()
+        alike = alike and self.temperature == other.temperature
         if not alike or any(state[name].shape[1:] != theirs[name].shape[1:] for name in state):
             raise ValueError("The networks differ in more than their numbers of ids.")
         tables = self.tables(counts=True)

@@ -56,7 +56,7 @@ class AlternatingLeastSquares(Solver):
     """
 
     keeps_biases = False
-    needs = "architecture='gmf', loss='squared_error', use_history=False and two columns"
+    needs = "architecture='gmf', loss='squared_error', use_history=False, temperature=None and two columns"
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan)
@@ -69,6 +69,7 @@ class AlternatingLeastSquares(Solver):
             objective is SquaredErrorOfAll
             and module_params.get("architecture") == "gmf"
             and not module_params["use_history"]
+            and module_params.get("temperature") is None
             and len(module_params["n_ids"]) == 2
         )
 

@@ -56,15 +56,27 @@ class Anchor:
                 _hold(table.weight, (now == 0).unsqueeze(1))
         self.strengths = [(l2 + rating * before) / now.clamp(min=1e-6) for _, l2, rating in self.tables]
         self.places = [table.weight.detach().clone() for table, _, _ in self.tables]
+        self.cosine = None if module.temperature is None else _slopes_of_cosine(module, self.places[0])
 
     def __call__(self, codes: Tensor) -> Tensor:
         """The mean penalty of a batch's rows of codes."""
         rows = self.module.table_rows(codes)
         penalty = 0
         for (table, _, _), strength, place in zip(self.tables, self.strengths, self.places, strict=True):
-            moved = (table(rows) - F.embedding(rows, place)).square().sum(-1)
-            penalty = penalty + (strength[rows] * moved).sum(1).mean() / 2
+            moved = (table(rows) - F.embedding(rows, place)).square()
+            if self.cosine is not None and table is self.module.embedding:
+                moved = moved * F.embedding(rows, self.cosine)
+            penalty = penalty + (strength[rows] * moved.sum(-1)).sum(1).mean() / 2
         return penalty
+
+
+@torch.no_grad()
+def _slopes_of_cosine(module: EmbeddingNN, vectors: Tensor) -> Tensor:
+    """How much more a step from some vectors does to a score than with products: the shorter the vector, the more."""
+    slopes = torch.ones_like(vectors)
+    lengths = vectors[:, : module.gmf_dim].norm(dim=1, keepdim=True).clamp(min=torch.finfo(vectors.dtype).eps)
+    slopes[:, : module.gmf_dim] = (module.temperature * lengths) ** -2
+    return slopes
 
 
 def _hold(table: Tensor, held: Tensor) -> None:

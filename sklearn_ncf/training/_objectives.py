@@ -2,6 +2,7 @@
 
 from inspect import signature
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -135,7 +136,7 @@ class Softmax(RankingObjective):
     shares_negatives = True
 
     def list_loss(self, scores, share):
-        return scores.logsumexp(dim=1) - scores[:, 0]
+        return F.cross_entropy(scores, share.new_zeros(len(scores), dtype=torch.int64), reduction="none")
 
 
 class BCE(RankingObjective):
