@@ -9,7 +9,7 @@ import torch
 from sklearn_ncf._encoder import n_rows_seen
 from sklearn_ncf._random import seeded_generators
 from sklearn_ncf.interactions import Interactions, Seen
-from sklearn_ncf.nn import N_SPECIAL, default_settings, of_network
+from sklearn_ncf.nn import N_SPECIAL, default_settings, drawing_no_tables, of_network
 from sklearn_ncf.training import Anchor, InteractionDataset, Plan, as_tensors, processes, train
 
 BATCHES = 20  # per epoch, at least,
@@ -80,7 +80,8 @@ def _ids_to_solve(data, learned, settings):
     rows, device = data.interactions, data.device
     seen = learned.seen.with_rows(rows, data.n_ids, weighs_pairs=True)
     plan = replace(settings.plan(data, data.n_ids, len(rows), batch_size=len(rows)), max_epochs=SWEEPS)
-    whole = settings.net(data.n_ids, data.output, plan)
+    with drawing_no_tables():
+        whole = settings.net(data.n_ids, data.output, plan)
     copy_weights(learned.net.module_, whole.module_)
     ids = [np.unique(column) for column in rows.codes.T]
     pairs = Interactions(seen.pairs, np.ones(len(seen.pairs)), seen.weights)

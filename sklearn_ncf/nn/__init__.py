@@ -6,6 +6,7 @@ from sklearn_ncf.nn._embedding_nn import ARCHITECTURES, EmbeddingNN
 from sklearn_ncf.nn._embedding_nn import bias_of as bias_of  # for the rest of this library, as all that is not below
 from sklearn_ncf.nn._embedding_nn import reads_standard_rows as reads_standard_rows
 from sklearn_ncf.nn._generators import drawing_from as drawing_from
+from sklearn_ncf.nn._generators import drawing_no_tables as drawing_no_tables
 from sklearn_ncf.nn._generators import generator_on as generator_on
 from sklearn_ncf.nn._generators import global_generators_lent as global_generators_lent
 from sklearn_ncf.nn._generators import make_generators as make_generators

@@ -37,6 +37,21 @@ def drawing_from(generators: dict[str, torch.Generator] | None) -> Iterator[None
 
 
 @contextmanager
+def drawing_no_tables() -> Iterator[None]:
+    """Have tables of ids in a block, in this thread, start with anything: what is learned is copied into them next."""
+    _of_thread.draws_tables = False
+    try:
+        yield
+    finally:
+        _of_thread.draws_tables = True
+
+
+def draws_tables() -> bool:
+    """Whether tables of ids start with random numbers."""
+    return getattr(_of_thread, "draws_tables", True)
+
+
+@contextmanager
 def global_generators_lent() -> Iterator[None]:
     """Have code that draws from torch's global generators continue this thread's training's random numbers.
 

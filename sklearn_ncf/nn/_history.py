@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sklearn_ncf.nn._generators import generator_on
+from sklearn_ncf.nn._generators import draws_tables, generator_on
 
 INIT_STD = 0.01
 ROWS_CHUNK_SIZE = 65_536  # of a table to sum up histories for: bounds the memory beside it
@@ -57,7 +57,9 @@ class InteractionHistory(nn.Module):
     ) -> None:
         super().__init__()
         weight = torch.empty(n_rows, width, device=device, dtype=dtype)
-        self.weight = nn.Parameter(weight.normal_(generator=generator_on(weight.device)) * INIT_STD)
+        if draws_tables():
+            weight = weight.normal_(generator=generator_on(weight.device)) * INIT_STD
+        self.weight = nn.Parameter(weight)
         self.register_buffer("summed", torch.zeros_like(weight))
         self.register_buffer("counts", weight.new_zeros(n_rows, 1))  # of neighbors
         self._share: Tensor | None = None  # of a neighbor in a history, while there is training

@@ -9,13 +9,15 @@ from torch import Tensor, nn
 from torch.nn.utils import skip_init
 
 from sklearn_ncf.nn._dropout import FastDropout
-from sklearn_ncf.nn._generators import generator_on
+from sklearn_ncf.nn._generators import draws_tables, generator_on
 
 
 def new_embedding(n_rows: int, width: int, *, std: float, device: torch.device, dtype: torch.dtype) -> nn.Embedding:
     """A table of normally distributed numbers, or of zeros where `std` is zero."""
     generator = generator_on(device)
     table = skip_init(nn.Embedding, n_rows, width, device=device, dtype=dtype)
+    if not draws_tables():
+        return table
     nn.init.normal_(
         table.weight, generator=generator
     )  # overwritten, as after torch's constructor: seeds keep their meaning

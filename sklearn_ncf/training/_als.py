@@ -117,18 +117,32 @@ class _Side:
         self.n_known = len(known)
         self.others = slice(firsts[1 - column], firsts[1 - column] + pairs.shape[1])
         self.blocks: list[tuple[slice, Block]] = []
+        self._gram: Tensor | None = None  # of the ids' vectors, kept where a sweep changes few of them
+
+    def gram(self, table: Tensor) -> Tensor:
+        """The Gram matrix of the vectors of all ids that stand in any pair."""
+        if self._gram is not None:
+            return self._gram
+        known = table[self.known]
+        gram = known.T @ known
+        if self.solves:
+            self._gram = gram
+        return gram
 
     def solve(self, table: Tensor, other: "_Side", plan: Plan) -> float:
         """Set the ids' vectors; return by how much they lower the loss of the pairs that they stand in."""
         if not self.blocks:
             self.blocks = list(self._made_blocks(table, other.n_known, plan))
-        known, others = table[other.known], table[self.others]
-        gram = known.T @ known
+        gram, others = other.gram(table), table[self.others]
         own, lowered = table[self.rows], 0.0
+        if self._gram is not None:
+            self._gram -= own.T @ own
         n_steps = None if self.solves or table.shape[1] <= SOLVED_UP_TO else STEPS
         for rows, block in self.blocks:
             own[rows], of_block = block.solve(own[rows], others, gram, n_steps)
             lowered += of_block
+        if self._gram is not None:
+            self._gram += own.T @ own
         if not isinstance(self.rows, slice):
             table[self.rows] = own
         return lowered

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 STEPS = 3  # of a sweep, each of which starts from the last one's vectors
-TOLERANCE = 1e-6  # of a solution, beside the right side
+TOLERANCE = 1e-5  # of a solution, beside the right side
 LARGE_PENALTY = 1e6  # from which on a system is scaled, so that no square overflows
 
 
@@ -61,7 +61,7 @@ class Block(NamedTuple):
             return image if scale is None else image.mul_(scale)
 
         right_side = target if scale is None else target * scale
-        x = x.clone() if n_steps is not None else torch.zeros_like(x)  # from zero, the shortest solution is found
+        x = torch.zeros_like(x) if self.least and n_steps is None else x.clone()  # zero leads to the shortest solution
         residual = right_side - product(x)
         direction, squared = residual.clone(), residual.square().sum(1, keepdim=True)
         enough = TOLERANCE**2 * right_side.square().sum(1, keepdim=True)
