@@ -1,7 +1,8 @@
-"""Rankings of sparse and dense data beside implicit's least squares: python -m benchmarks.sparse [--weights].
+"""Rankings of sparse and dense data beside implicit's least squares: python -m benchmarks.sparse [--weights] [--equal].
 
 Each user's last interaction is the test set, all items that the user has not interacted with before are ranked.
 --weights: what positive_weight is worth on the interactions before the last ones, which validate.
+--equal: both with the same width, weight, penalty and number of epochs.
 """
 
 import argparse
@@ -18,10 +19,17 @@ from sklearn_ncf.metrics import RankingScorer
 DATA = ("beauty", "yelp", "ml100k")
 WEIGHTS = (2.0, 3.0, 5.0, 10.0, 20.0, 40.0, 80.0)
 AT_ONCE = 1000  # users
+SAME = {"ml1m": (4.0, 30.0), "beauty": (40.0, 10.0), "synthetic": (40.0, 10.0)}  # weight and penalty of --equal
+EPOCHS = 15
 
 
 def in_time_order(name):
     """Users and items of a data set, each user's rows in time order."""
+    if name == "synthetic":  # as many rows as the largest of them five times over
+        random = np.random.default_rng(0)
+        popularity = np.arange(1, 50_001) ** -0.8
+        items = random.choice(50_000, 5_000_000, p=popularity / popularity.sum())
+        return np.column_stack([np.sort(random.integers(200_000, size=len(items))), items])
     with opened(name) as data:
         X = np.stack([data["user"], data["item"]], axis=1).astype(np.int64)
         times = data["timestamp"] if "timestamp" in data else np.arange(len(X))
@@ -44,7 +52,7 @@ def ours(train, test, **params):
 
 def theirs(train, test, **params):
     """The same for implicit's alternating least squares."""
-    model = Implicit("ALS", iterations=15, **params)
+    model = Implicit("ALS", iterations=EPOCHS, **params)
     taken = seconds(model.fit, train)
     had, gains = model.matrix(train), []
     for rows in np.split(np.arange(len(test)), range(AT_ONCE, len(test), AT_ONCE)):
@@ -60,12 +68,42 @@ def theirs(train, test, **params):
     return taken, (gains > 0).mean(), gains.mean()
 
 
+def equal(name, dim):
+    """Both with the same least-squares problem, and as many sweeps."""
+    train, test = split(in_time_order(name))
+    test = test[:: max(1, len(test) // 5000)]
+    weight, penalty = SAME[name]
+    params = {"positive_weight": weight, "weight_decay": 2 * penalty / len(train), "max_epochs": EPOCHS}
+    return {
+        f"`NCFRanker`, {dim}": lambda: ours(train, test, embedding_dim=dim, **params),
+        f"`implicit`, {dim}": lambda: theirs(train, test, factors=dim, alpha=weight, regularization=penalty),
+    }
+
+
+def report(name, models, rounds):
+    """Print the medians of some rounds in turn."""
+    found = {label: [] for label in models}
+    for _ in range(rounds):
+        for label, run in models.items():
+            found[label].append(run())
+    print(f"\n{name}, medians of {rounds} runs in turn:\n| | HR@10 | NDCG@10 | fit |\n|---|---|---|---|")
+    for label, runs in found.items():
+        taken, hits, ndcg = map(statistics.median, zip(*runs, strict=True))
+        print(f"| {label} | {hits:.4f} | {ndcg:.4f} | {taken:.1f} s |", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", nargs="+", default=DATA, choices=DATA)
     parser.add_argument("--weights", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--equal", action="store_true")
     arguments = parser.parse_args()
+    if arguments.equal:
+        for name in SAME:
+            for dim in (64, 128):
+                report(name, equal(name, dim), arguments.rounds)
+        return
     for name in arguments.data:
         train, test = split(in_time_order(name))
         if arguments.weights:
@@ -81,14 +119,7 @@ def main():
                 train, test, factors=256, alpha=40.0, regularization=50.0
             ),
         }
-        found = {label: [] for label in models}
-        for _ in range(arguments.rounds):
-            for label, run in models.items():
-                found[label].append(run())
-        print(f"\n{name}, medians of {arguments.rounds} runs in turn:\n| | HR@10 | NDCG@10 | fit |\n|---|---|---|---|")
-        for label, runs in found.items():
-            taken, hits, ndcg = map(statistics.median, zip(*runs, strict=True))
-            print(f"| {label} | {hits:.4f} | {ndcg:.4f} | {taken:.1f} s |", flush=True)
+        report(name, models, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -46,23 +46,20 @@ class NCFRanker(BaseNCF):
         SVD++, Koren 2008, and FISM, Kabbur et al. 2013). Ignored by a network of your own.
 
     temperature : float or None, default=None
-        With a number, GMF scores a pair by the cosine of its vectors, divided by it, so that no item stands first for
-        its length alone: popularity is in the biases. 0.1 to 0.2 suits ``"softmax"`` (as in Wu et al. 2024); the smaller, the
-        more the hardest negatives count.
+        With a number, GMF scores a pair by the cosine of its vectors, divided by it, so that popularity is in
+        the biases alone. 0.1 to 0.2 suits ``"softmax"`` (Wu et al. 2024); the smaller, the more the negatives with the
+        highest scores count.
 
     loss : {"squared_error", "softmax", "bce", "bpr"} or a subclass of RankingObjective, default="squared_error"
         What training minimizes for a positive and its negatives. ``"squared_error"`` pulls positives towards 1, with
-        the weight `positive_weight`, and all items that the user has not interacted with towards 0, with the weight 1
-        (Hu et al. 2008);
-        ``"softmax"`` is the negative log of the positive's share in a softmax over the list (sampled softmax, Bengio
+        the weight `positive_weight`, and all other items towards 0, with the weight 1 (Hu et al. 2008); ``"softmax"`` is the negative log of the positive's share in a softmax over the list (sampled softmax, Bengio
         and Senecal 2008); ``"bce"`` is binary cross-entropy (He et al., equation 7), ``"bpr"`` the pairwise loss of
         Bayesian personalised ranking (Rendle et al. 2009), both summed over negatives.
 
     positive_weight : float or "auto", default="auto"
         With ``"squared_error"``, the weight of a positive whose sample weight is 1; that of all other pairs is 1. The
         sparser the data, the larger it should be. ``"auto"`` is 0.5 :math:`d^{-0.62}`, from 2 to 100, with :math:`d`
-        the share of all pairs that are positives, divided by the mean weight of a pair. See ``docs/ranking.md`` for
-        how it was found. Ignored with other losses.
+        the share of all pairs that are positives, divided by the mean weight of a pair (see ``docs/ranking.md``).
 
     n_negatives : int or "auto", default="auto"
         Negatives of each positive. With ``"squared_error"`` and ``"softmax"`` they are drawn without replacement for a
@@ -78,8 +75,9 @@ class NCFRanker(BaseNCF):
     weight_decay : float or "auto", default="auto"
         As in :class:`NCFRegressor`, but that the L2 penalty of ``"auto"`` with Adam is 60 / `n` with
         ``"squared_error"`` and 0.5 / `n` with other losses, for biases too; `n` is the number of positives. With
-        ``"als"`` it is half of a power, `penalty_growth`, of the weight of all pairs that an id stands in. ``0.0``
-        is no penalty.
+        ``"als"`` it is half of a power, `penalty_growth`, of the weight of all pairs that an id stands in, and draws
+        users with few items to the mean of the users' vectors, what is liked in general; a number draws all vectors to
+        zero. ``0.0`` is no penalty.
 
     penalty_growth : float or "auto", default="auto"
         With ``"als"``, the power of the weight of an id's pairs with which its penalty grows, in [0, 1]: with 0 it is
@@ -162,6 +160,9 @@ class NCFRanker(BaseNCF):
 
     Rendle, S., W. Krichene, L. Zhang, Y. Koren (2022). "Revisiting the Performance of iALS on Item Recommendation
     Benchmarks", RecSys.
+
+    Wu, J., X. Wang, X. Gao, J. Chen, H. Fu, T. Qiu (2024). "On the Effectiveness of Sampled Softmax Loss for Item
+    Recommendation", ACM Transactions on Information Systems 42(4).
 
     Bengio, Y., J.-S. Senecal (2008). "Adaptive Importance Sampling to Accelerate Training of a Neural Probabilistic
     Language Model", IEEE Transactions on Neural Networks 19(4).
@@ -370,7 +371,11 @@ class NCFRanker(BaseNCF):
         self.positive_weight_ = settings.positive_weight
 
     def __setstate__(self, state):
-        of_first_version = {"positive_weight": 3.0, "penalty_growth": "auto", "temperature": None}  # which had no such parameters
+        of_first_version = {
+            "positive_weight": 3.0,
+            "penalty_growth": "auto",
+            "temperature": None,
+        }  # which had no such parameters
         if "net_" in state or "_net_state" in state:
             of_first_version["positive_weight_"] = 3.0
         super().__setstate__(of_first_version | state)

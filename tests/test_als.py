@@ -10,7 +10,7 @@ from sklearn_ncf import NCFRanker, recommend
 from sklearn_ncf.fitting._settings import auto_embedding_dim
 from sklearn_ncf.metrics import RankingScorer
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
-from sklearn_ncf.training._als import L2, AlternatingLeastSquares
+from sklearn_ncf.training._als import L2, PULLED, AlternatingLeastSquares
 
 
 def clicks(n_users=30, n_items=20, n_rows=200, seed=0):
@@ -30,13 +30,19 @@ def objective(model, users, items, X, weight, weight_decay=None, growth=None):
     positive = confidence > 0
     loss = (confidence * (1 - scores).square()).sum() + scores[~positive].square().sum()
     penalty = 0
-    for vectors, weights in ((users, confidence.sum(1)), (items, confidence.sum(0))):
-        size = weights + (len(items) if vectors is users else len(users))
+    for vectors, side in ((users, 1), (items, 0)):
+        size, n_pairs = confidence.sum(side) + confidence.shape[side], positive.double().sum(side)
+        moved = vectors
         if weight_decay is None:
-            strength = L2 * size ** (0.5 if growth is None else growth)
+            strength = L2 * size ** (0.5 if growth is None else growth) * (1 + 1 / n_pairs)
+            if vectors is users:
+                pull = PULLED / (PULLED + n_pairs)
+                mean = (strength * pull) @ vectors / (strength @ pull)
+                moved = vectors - pull.unsqueeze(1) * mean
+                penalty = penalty + (strength * pull) @ (1 - pull) * mean.square().sum()
         else:
             strength = weight_decay * len(X) / 2 * (size / size.mean()) ** (growth or 0)
-        penalty = penalty + (strength * vectors.square().sum(1)).sum()
+        penalty = penalty + (strength * moved.square().sum(1)).sum()
     return loss, penalty
 
 
@@ -212,7 +218,7 @@ def test_the_penalty_grows_with_a_power_of_an_ids_weight(weight_decay, growth):
 def test_a_model_of_the_first_version_keeps_its_weight():
     X, _ = clicks()
     state = NCFRanker(positive_weight=3.0, embedding_dim=4, random_state=0, device="cpu").fit(X).__getstate__()
-    for name in ("positive_weight", "penalty_growth", "positive_weight_"):
+    for name in ("positive_weight", "penalty_growth", "positive_weight_", "temperature"):
         del state[name]
     model = NCFRanker()
     model.__setstate__(state)

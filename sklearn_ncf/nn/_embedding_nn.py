@@ -60,9 +60,9 @@ class EmbeddingNN(Subset, Network):
         (SVD++, Koren 2008); `set_interactions` tells the network which.
 
     temperature : float or None, default=None
-        With a number, the product of GMF becomes the cosine of :math:`p` and :math:`q`, divided by it: no vector's length
-        says anything, and :math:`h` is not learned. :math:`p` is then the sum of the vectors of all columns but the
-        items. The MLP has no temperature.
+        With a number, the product of GMF becomes the cosine of :math:`p` and :math:`q`, divided by it: no vector's
+        length says anything, and :math:`h` is not learned. :math:`p` is then the sum of the vectors of all columns but
+        the items. The MLP has no temperature.
 
     output_range : (float, float) or None, default=None
         The score passes a sigmoid scaled to this range, in rating units. ``None`` leaves it unbounded.
@@ -369,7 +369,13 @@ def bias_of(class_: type, params: dict) -> str | None:
     return "bias.weight" if issubclass(class_, EmbeddingNN) and params.get("use_bias", True) else None
 
 
-SCORING = (*READING, "score", "gmf_of_query", "gmf_of_item", "to_ratings")  # methods that turn a row's codes into its score
+SCORING = (
+    *READING,
+    "score",
+    "gmf_of_query",
+    "gmf_of_item",
+    "to_ratings",
+)  # methods that turn a row's codes into its score
 
 
 def is_standard(module: EmbeddingNN) -> bool:

@@ -17,6 +17,7 @@ from sklearn_ncf.training._solvers import Solver
 
 L2 = 0.5  # weight_decay="auto": of a vector, times a power of the weight of the pairs it stands in
 GROWTH = 0.5  # penalty_growth="auto": that power
+PULLED = 50.0  # interactions with which a user's vector is drawn halfway to the mean, not to zero
 LARGEST_PENALTY = 1e30  # a larger one is the same in single precision, or overflows
 SOLVED_UP_TO = 16  # components of a vector, up to which systems are solved, not improved by a few steps
 NUMBERS_PER_BLOCK = 2**20  # of the vectors that the ids of a block have interacted with: they stay in the caches
@@ -35,6 +36,11 @@ class AlternatingLeastSquares(Solver):
     The penalty grows with the weight :math:`n_u` of all pairs that an id stands in, those of weight 1 included,
     :math:`\lambda_u = \lambda n_u^{\nu}` with :math:`\nu` the `penalty_growth`, between the two usual choices, none and
     all of it (Rendle et al. 2022, section 4.3).
+
+    With ``weight_decay="auto"`` a user's vector is drawn not to zero but to where users stand in general, the more so
+    the fewer items the user has: the penalty is :math:`\lambda_u (1 + 1/m_u) \lVert p_u - s_u \bar p \rVert^2`, with
+    :math:`m_u = |N(u)|`, :math:`s_u = 50 / (50 + m_u)` and :math:`\bar p` the mean of the users' vectors, weighted by
+    :math:`\lambda_u (1 + 1/m_u) s_u`. Without, users with one or two items would get lists below popularity.
 
     A sweep takes a few steps of conjugate gradients from the last vectors (Takács et al. 2011), whose cost grows with
     the number of pairs and of ids. Short vectors are solved for, and so are those of the ids of `partial_fit`.
@@ -110,14 +116,18 @@ class _Side:
         known = np.flatnonzero(np.diff(pairs.indptr))
         places = known if ids is None else ids + N_SPECIAL
         self.total = float(pairs.sum(dtype=np.float64))
+        self.pulls = column == USER
         self.pairs = pairs if len(places) == pairs.shape[0] else pairs[places]
         self.weight = float(self.pairs.sum(dtype=np.float64))
+        self.weights, self.n_pairs = pairs.sum(axis=1, dtype=np.float64), np.diff(pairs.indptr)  # of all ids
+        self.known_places, self.places = known, places
         self.solves = ids is not None
         self.known, self.rows = _rows(known + firsts[column]), _rows(places + firsts[column])
         self.n_known = len(known)
         self.others = slice(firsts[1 - column], firsts[1 - column] + pairs.shape[1])
         self.blocks: list[tuple[slice, Block]] = []
         self._gram: Tensor | None = None  # of the ids' vectors, kept where a sweep changes few of them
+        self._shares: Tensor | None = None  # of the known ids in the mean
 
     def gram(self, table: Tensor) -> Tensor:
         """The Gram matrix of the vectors of all ids that stand in any pair."""
@@ -133,13 +143,17 @@ class _Side:
         """Set the ids' vectors; return by how much they lower the loss of the pairs that they stand in."""
         if not self.blocks:
             self.blocks = list(self._made_blocks(table, other.n_known, plan))
+            penalty, pull = (torch.from_numpy(of_id) for of_id in self._penalty(self.known_places, other.n_known, plan))
+            pulling = penalty * pull
+            self._shares = (pulling / pulling.sum().clamp(min=1e-30)).to(table)
         gram, others = other.gram(table), table[self.others]
+        squares, mean = others.square().sum(1, keepdim=True), self._shares @ table[self.known]
         own, lowered = table[self.rows], 0.0
         if self._gram is not None:
             self._gram -= own.T @ own
         n_steps = None if self.solves or table.shape[1] <= SOLVED_UP_TO else STEPS
         for rows, block in self.blocks:
-            own[rows], of_block = block.solve(own[rows], others, gram, n_steps)
+            own[rows], of_block = block.solve(own[rows], others, gram, squares, mean, n_steps)
             lowered += of_block
         if self._gram is not None:
             self._gram += own.T @ own
@@ -151,7 +165,7 @@ class _Side:
         """Blocks of rows small enough that what they read stays in the caches."""
         indptr = self.pairs.indptr.astype(np.int64)
         weights = self.pairs.data * np.float32(plan.positive_weight)
-        penalty = self._penalty(n_others, plan)
+        penalty, pull = self._penalty(self.places, n_others, plan)
         most = max(1, NUMBERS_PER_BLOCK // table.shape[1])
         start = 0
         while start < len(indptr) - 1:
@@ -165,23 +179,30 @@ class _Side:
                     self.pairs.indices[inner],
                     weights[inner],
                     penalty[start:stop],
-                    least=plan.weight_decay not in ("auto", None),
+                    pull[start:stop],
+                    least=not _is_auto(plan),
                     device=table.device,
                 ),
             )
             start = stop
 
-    def _penalty(self, n_others: int, plan: Plan) -> np.ndarray:
-        """The penalty of each of the ids."""
-        size = self.pairs.sum(axis=1, dtype=np.float64) * plan.positive_weight + n_others
-        growth, is_auto = plan.penalty_growth, plan.weight_decay in ("auto", None)
+    def _penalty(self, places: np.ndarray, n_others: int, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+        """The penalties of some ids, and how far each draws to the mean."""
+        size = self.weights * plan.positive_weight + n_others
+        n_pairs = self.n_pairs[places].clip(min=1)
+        growth, is_auto = plan.penalty_growth, _is_auto(plan)
         if growth == "auto":
             growth = GROWTH if is_auto else 0.0
         if is_auto:
-            penalty = L2 * size**growth
+            penalty = L2 * size[places] ** growth * (1 + 1 / n_pairs)
         else:
-            penalty = plan.weight_decay * self.total / 2 * (size / size.mean()) ** growth
-        return np.minimum(penalty, LARGEST_PENALTY).astype(np.float32)
+            penalty = plan.weight_decay * self.total / 2 * (size[places] / size[self.known_places].mean()) ** growth
+        pull = PULLED / (PULLED + n_pairs) * (is_auto and self.pulls)
+        return np.minimum(penalty, LARGEST_PENALTY).astype(np.float32), pull.astype(np.float32)
+
+
+def _is_auto(plan: Plan) -> bool:
+    return plan.weight_decay in ("auto", None)
 
 
 def _rows(rows: np.ndarray) -> slice | Tensor:

@@ -7,20 +7,21 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-STEPS = 3  # of a sweep, each of which starts from the last one's vectors
+STEPS = 2  # of a sweep, each of which starts from the last one's vectors
 TOLERANCE = 1e-5  # of a solution, beside the right side
 LARGE_PENALTY = 1e6  # from which on a system is scaled, so that no square overflows
 
 
 class Block(NamedTuple):
-    r"""Systems :math:`(G + C^\top (W - 1) C + \lambda I) x = C^\top W 1`, a row each.
+    r"""Systems :math:`(G + C^\top (W - 1) C + \lambda I) x = C^\top W 1 + \lambda s m`, a row each.
 
-    G is the Gram matrix of the other side's vectors, C those that a row has interacted with, W the weights.
+    G is the Gram matrix of the other side's vectors, C those that a row has interacted with, W the weights; m is where
+    the penalty draws to, and s how far.
 
     ends, others, rows : int64 Tensors
         The sparse matrix of interactions: where each row ends, from 0 on, and the other id and the row of each.
     weights : float32 Tensor of shape (n_interactions,)
-    penalty : float32 Tensor of shape (n_rows, 1)
+    penalty, pull : float32 Tensors of shape (n_rows, 1), lambda and s
     least : whether penalties may be too small for single precision
     """
 
@@ -29,24 +30,28 @@ class Block(NamedTuple):
     rows: Tensor
     weights: Tensor
     penalty: Tensor
+    pull: Tensor
     least: bool
 
     @classmethod
-    def of(cls, indptr: np.ndarray, indices: np.ndarray, weights: np.ndarray, penalty: np.ndarray, *, least, device):
-        """From the parts of a CSR matrix, in numpy."""
+    def of(cls, indptr: np.ndarray, indices: np.ndarray, weights: np.ndarray, *per_row: np.ndarray, least, device):
+        """From the parts of a CSR matrix, in numpy, and a penalty and a pull for each row."""
         ends, others = (torch.from_numpy(part.astype(np.int64)).to(device) for part in (indptr, indices))
-        weights, penalty = (torch.from_numpy(part).to(device) for part in (weights, penalty))
-        return cls(ends, others, torch.repeat_interleave(ends.diff()), weights, penalty.unsqueeze(1), least)
+        weights, *per_row = (torch.from_numpy(part).to(device) for part in (weights, *per_row))
+        rows = torch.repeat_interleave(ends.diff())
+        return cls(ends, others, rows, weights, *(numbers.unsqueeze(1) for numbers in per_row), least)
 
-    def solve(self, x: Tensor, vectors: Tensor, gram: Tensor, n_steps: int | None = STEPS) -> tuple[Tensor, float]:
+    def solve(
+        self, x: Tensor, vectors: Tensor, gram: Tensor, squares: Tensor, mean: Tensor, n_steps: int | None = STEPS
+    ) -> tuple[Tensor, float]:
         """Improve `x` by some steps, or solve for it, and return with it by how much it lowers the loss.
 
-        At zero the loss of a row is the sum of its weights. None steps are as many as it takes.
+        At zero the loss of a row is the sum of its weights. None steps are as many as it takes. `squares` are the
+        squared lengths of the other side's vectors, (n_others, 1), `mean` is m, (dim,).
         """
         target = self._times(self.weights, vectors)
         penalty = self.penalty
         if self.least:  # as much of a penalty as makes a system positive definite in spite of rounding
-            squares = vectors.square().sum(1, keepdim=True)
             size = gram.trace() + self._times(self.weights, squares)
             precision = torch.finfo(gram.dtype)
             penalty = penalty.maximum((precision.eps * len(gram) * size).clamp(min=precision.tiny))
@@ -60,7 +65,9 @@ class Block(NamedTuple):
             image = torch.addmm(penalty * p, p, gram).add_(self._times(scores.mul_(minus_one), vectors))
             return image if scale is None else image.mul_(scale)
 
-        right_side = target if scale is None else target * scale
+        prior = self.pull * mean
+        right_side = torch.addcmul(target, penalty, prior)
+        right_side = right_side if scale is None else right_side * scale
         x = torch.zeros_like(x) if self.least and n_steps is None else x.clone()  # zero leads to the shortest solution
         residual = right_side - product(x)
         direction, squared = residual.clone(), residual.square().sum(1, keepdim=True)
@@ -86,7 +93,7 @@ class Block(NamedTuple):
                 direction.mul_(squared / last.clamp(min=torch.finfo(x.dtype).tiny)).add_(residual)
         if scale is not None:
             residual = residual / scale
-        return x, (x * (target + residual + penalty * x)).sum(dtype=torch.float64).item()
+        return x, (x * (target + residual + penalty * (x - prior))).sum(dtype=torch.float64).item()
 
     def _times(self, weights: Tensor, vectors: Tensor) -> Tensor:
         """Sums of the vectors that each row has interacted with, with some weights.
