@@ -2,11 +2,14 @@
 
 Each user's last interaction is the test set, all items that the user has not interacted with before are ranked.
 --weights: what positive_weight is worth on the interactions before the last ones, which validate.
+--tune: widths, weights by recency, cosines on the same validation set.
+--best: with the best settings too, which --tune has found.
 --equal: both with the same width, weight, penalty and number of epochs.
 """
 
 import argparse
 import statistics
+from itertools import product
 
 import numpy as np
 
@@ -21,6 +24,20 @@ WEIGHTS = (2.0, 3.0, 5.0, 10.0, 20.0, 40.0, 80.0)
 AT_ONCE = 1000  # users
 SAME = {"ml1m": (4.0, 30.0), "beauty": (40.0, 10.0), "synthetic": (40.0, 10.0)}  # weight and penalty of --equal
 EPOCHS = 15
+GRID = {"decay": [None, 0.9, 0.8, 0.65], "positive_weight": ["auto", 100.0], "embedding_dim": [256, 512]}
+COSINES = [
+    {"loss": "softmax", "temperature": temperature, "embedding_dim": dim, "use_bias": use_bias}
+    for dim in (128, 256)
+    for temperature in (0.15, 0.2)
+    for use_bias in (True, False)
+]
+BEST = {  # what --tune finds best on the validation set: least squares, cosines
+    "beauty": [
+        {"decay": 0.65, "positive_weight": 100.0, "embedding_dim": 512},
+        {"loss": "softmax", "temperature": 0.15, "embedding_dim": 256, "use_bias": False},
+    ],
+    "yelp": [{"loss": "softmax", "temperature": 0.2, "embedding_dim": 128}],
+}
 
 
 def in_time_order(name):
@@ -43,10 +60,16 @@ def split(X):
     return X[~last], X[last & ~np.isin(keys, keys[~last])]
 
 
-def ours(train, test, **params):
+def recency(X, decay):
+    """Weights of rows in time order: `decay` to the number of the user's later rows, at least 0.02."""
+    last = np.searchsorted(X[:, 0], X[:, 0], side="right") - 1
+    return np.maximum(decay ** (last - np.arange(len(X))), 0.02)
+
+
+def ours(train, test, decay=None, **params):
     """Seconds of a fit, HR@10 and NDCG@10."""
     model = NCFRanker(random_state=0, device="cpu", **params)
-    taken = seconds(model.fit, train)
+    taken = seconds(model.fit, train, sample_weight=None if decay is None else recency(train, decay))
     return taken, RankingScorer("hit_rate")(model, test), RankingScorer("ndcg")(model, test)
 
 
@@ -98,6 +121,8 @@ def main():
     parser.add_argument("--weights", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--equal", action="store_true")
+    parser.add_argument("--tune", action="store_true")
+    parser.add_argument("--best", action="store_true")
     arguments = parser.parse_args()
     if arguments.equal:
         for name in SAME:
@@ -113,12 +138,22 @@ def main():
                 _, hits, ndcg = ours(earlier, validation, positive_weight=weight)
                 print(f"| {weight} | {hits:.4f} | {ndcg:.4f} |", flush=True)
             continue
+        if arguments.tune:
+            earlier, validation = split(train)
+            print(f"\n{name}, on the validation set:\n| | HR@10 | NDCG@10 | fit |\n|---|---|---|---|")
+            for params in [dict(zip(GRID, values, strict=True)) for values in product(*GRID.values())] + COSINES:
+                taken, hits, ndcg = ours(earlier, validation, **params)
+                print(f"| {params} | {hits:.4f} | {ndcg:.4f} | {taken:.1f} s |", flush=True)
+            continue
         models = {
             "`NCFRanker()`": lambda train=train, test=test: ours(train, test),
             "`implicit` ALS, 256 factors, alpha 40, regularization 50": lambda train=train, test=test: theirs(
                 train, test, factors=256, alpha=40.0, regularization=50.0
             ),
         }
+        for params in BEST.get(name, []) if arguments.best else []:
+            label = ", ".join(f"{key}={value!r}" for key, value in params.items())
+            models[f"`{label}`"] = lambda train=train, test=test, params=params: ours(train, test, **params)
         report(name, models, arguments.rounds)
 
 

@@ -52,8 +52,9 @@ class NCFRanker(BaseNCF):
 
     loss : {"squared_error", "softmax", "bce", "bpr"} or a subclass of RankingObjective, default="squared_error"
         What training minimizes for a positive and its negatives. ``"squared_error"`` pulls positives towards 1, with
-        the weight `positive_weight`, and all other items towards 0, with the weight 1 (Hu et al. 2008); ``"softmax"`` is the negative log of the positive's share in a softmax over the list (sampled softmax, Bengio
-        and Senecal 2008); ``"bce"`` is binary cross-entropy (He et al., equation 7), ``"bpr"`` the pairwise loss of
+        the weight `positive_weight`, and all other items towards 0, with the weight 1 (Hu et al. 2008); ``"softmax"``
+        is the negative log of the positive's share in a softmax over the list (sampled softmax, Bengio and Senecal
+        2008); ``"bce"`` is binary cross-entropy (He et al., equation 7), ``"bpr"`` the pairwise loss of
         Bayesian personalised ranking (Rendle et al. 2009), both summed over negatives.
 
     positive_weight : float or "auto", default="auto"
