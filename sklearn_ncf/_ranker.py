@@ -372,11 +372,7 @@ class NCFRanker(BaseNCF):
         self.positive_weight_ = settings.positive_weight
 
     def __setstate__(self, state):
-        of_first_version = {
-            "positive_weight": 3.0,
-            "penalty_growth": "auto",
-            "temperature": None,
-        }  # which had no such parameters
+        of_first_version = {"positive_weight": 3.0, "penalty_growth": "auto", "temperature": None}
         if "net_" in state or "_net_state" in state:
             of_first_version["positive_weight_"] = 3.0
         super().__setstate__(of_first_version | state)
