@@ -49,6 +49,22 @@ def test_with_a_temperature_gmf_is_a_cosine_divided_by_it(n_ids):
     assert not net.gmf_weight.requires_grad
 
 
+@pytest.mark.parametrize("params", [{}, {"use_bias": False}, {"use_history": True}, {"temperature": 0.2}])
+def test_neumf_starts_as_the_mean_of_its_halves(params):
+    gmf, mlp, neumf = (network(architecture=name, **params) for name in ("gmf", "mlp", "neumf"))
+    for net in (gmf, mlp):
+        for name, parameter in net.named_parameters():
+            if name != "gmf_weight" or "temperature" not in params:
+                torch.nn.init.normal_(parameter)
+        net.set_interactions(torch.tensor([[0, 1], [2, 3]], dtype=torch.int32), 1)
+    neumf.load_halves(gmf, mlp, share=0.3)
+    torch.testing.assert_close(neumf(CODES), 0.3 * gmf(CODES) + 0.7 * mlp(CODES))
+    narrow, larger = {"embedding_dim": 5}, {"n_ids": (3, 5)}
+    for other in [mlp, *(network(architecture="gmf", **different, **params) for different in (narrow, larger))]:
+        with pytest.raises(ValueError, match="must be a GMF and an MLP"):
+            neumf.load_halves(other, mlp)
+
+
 def test_mlp_is_a_stack_of_layers_over_the_joined_vectors():
     net = network(architecture="mlp")
     randomize_biases(net)

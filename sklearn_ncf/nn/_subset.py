@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from sklearn_ncf.nn._cold_start import N_SPECIAL
 
+NO_HALVES = "The networks must be a GMF and an MLP with the ids and parameters of this NeuMF."
+
 
 class Subset:
     """Tables by column of ids, beside `EmbeddingNN`."""
@@ -69,6 +71,43 @@ class Subset:
             theirs = other.tables()[name]
             for column, taken in enumerate(codes):
                 theirs[taken + other.first_rows[column]] = table[self.column_rows(column)][: len(taken)]
+
+    @torch.no_grad()
+    def load_halves(self, gmf: "Subset", mlp: "Subset", share: float = 0.5) -> None:
+        r"""Start NeuMF from a trained GMF and a trained MLP (He et al. 2017, section 3.4.1).
+
+        Its score is then :math:`\alpha` of the first one's score and :math:`1 - \alpha` of the second one's; training
+        goes on from there.
+
+        Parameters
+        ----------
+        gmf, mlp : EmbeddingNN
+            Networks of the two architectures, with this network's ids and parameters.
+        share : float, default=0.5
+            :math:`\alpha`, in [0, 1].
+
+        Raises
+        ------
+        ValueError
+            If the networks are not the halves of this one.
+        """
+        are_halves = gmf.mlp is None and not mlp.gmf_dim and self.temperature == gmf.temperature
+        if not are_halves or not self.n_ids == gmf.n_ids == mlp.n_ids:
+            raise ValueError(NO_HALVES)
+        of_gmf, of_mlp = gmf.state_dict(), mlp.state_dict()
+        mixed = of_mlp | {"gmf_weight": share * of_gmf["gmf_weight"]}
+        last = f"mlp.{len(mlp.mlp) - 1}."
+        for name in of_mlp:
+            if name in ("bias.weight", "intercept"):
+                mixed[name] = share * of_gmf.get(name, 0) + (1 - share) * of_mlp[name]
+            elif name.startswith(last):
+                mixed[name] = (1 - share) * of_mlp[name]
+            elif name in of_gmf and name != "history.counts":
+                mixed[name] = torch.cat([of_gmf[name], of_mlp[name]], dim=1)
+        try:
+            self.load_state_dict(mixed)
+        except RuntimeError as error:
+            raise ValueError(f"{NO_HALVES} {error}") from error
 
     def tables(self, *, counts: bool = False) -> dict[str, Tensor]:
         """All that has a vector per id, by its name in `state_dict`; with the `counts` of the histories' neighbors."""
