@@ -14,6 +14,7 @@ import warnings
 import numpy as np
 
 from benchmarks.ratings import opened
+from benchmarks.sparse import by_popularity
 from benchmarks.timing import seconds
 from sklearn_ncf import NCFRanker
 from sklearn_ncf.metrics import ndcg_at_k
@@ -65,20 +66,18 @@ def ndcg(model, test, others, items, users):
 def large(n_users, n_items=50_000, n_rows=5_000_000, dim=64):
     """Seconds of a fit and of partial_fit, the median of three calls with known users and of three with new ones."""
     random = np.random.default_rng(0)
-    popularity = np.arange(1, n_items + 1) ** -0.8
-    popularity /= popularity.sum()
 
-    def rows(users, n):
-        return np.column_stack([users, random.choice(n_items, n, p=popularity)])
+    def rows(users):
+        return np.column_stack([users, by_popularity(random, n_items, len(users))])
 
     model = NCFRanker(embedding_dim=dim, random_state=0, device="cpu")
-    fit = seconds(model.fit, rows(random.integers(n_users, size=n_rows), n_rows))
+    fit = seconds(model.fit, rows(random.integers(n_users, size=n_rows)))
     taken = []
     for first, n_known in ((0, n_users), (n_users, 0)):
         of_kind = []
         for call in range(3):
             users = random.integers(n_known, size=100) if n_known else first + 100 * call + np.arange(100)
-            of_kind.append(seconds(model.partial_fit, rows(np.repeat(users, 10), 1000)))
+            of_kind.append(seconds(model.partial_fit, rows(np.repeat(users, 10))))
         taken.append(statistics.median(of_kind))
     return fit, *taken
 

@@ -73,7 +73,7 @@ class Implicit(Factors):
 
 class Ours:
     def __init__(self, *args, **params):
-        self.model = NCFRanker(*args, **{"random_state": 0, "device": "cpu", **params})
+        self.model = NCFRanker(*args, random_state=0, device="cpu", **params)
 
     def fit(self, X):
         self.model.fit(X)

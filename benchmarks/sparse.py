@@ -31,6 +31,8 @@ COSINES = [
     for temperature in (0.15, 0.2)
     for use_bias in (True, False)
 ]
+COSINES.append({"loss": "softmax", "temperature": 0.15, "embedding_dim": 128, "use_history": True})
+COSINES.append({"loss": "softmax", "embedding_dim": 128})
 BEST = {  # what --tune finds best on the validation set: least squares, cosines
     "beauty": [
         {"decay": 0.65, "positive_weight": 100.0, "embedding_dim": 512},
@@ -40,12 +42,17 @@ BEST = {  # what --tune finds best on the validation set: least squares, cosines
 }
 
 
+def by_popularity(random, n_items, n_rows):
+    """Items drawn by a power law of popularity."""
+    popularity = np.arange(1, n_items + 1) ** -0.8
+    return random.choice(n_items, n_rows, p=popularity / popularity.sum())
+
+
 def in_time_order(name):
     """Users and items of a data set, each user's rows in time order."""
-    if name == "synthetic":  # as many rows as the largest of them five times over
+    if name == "synthetic":
         random = np.random.default_rng(0)
-        popularity = np.arange(1, 50_001) ** -0.8
-        items = random.choice(50_000, 5_000_000, p=popularity / popularity.sum())
+        items = by_popularity(random, 50_000, 5_000_000)
         return np.column_stack([np.sort(random.integers(200_000, size=len(items))), items])
     with opened(name) as data:
         X = np.stack([data["user"], data["item"]], axis=1).astype(np.int64)

@@ -119,12 +119,15 @@ class Seen:
     def contain(self, codes):
         """Which rows of codes are training pairs."""
         n_items = int(max(self.pairs[:, 1].max(initial=0), codes[:, 1].max(initial=0))) + N_SPECIAL + 1
-        return _are_among(_keys(codes, n_items), _keys(self.pairs, n_items))
+        keys, known = _keys(codes, n_items), _keys(self.pairs, n_items)
+        if not len(known):
+            return np.zeros(len(keys), bool)
+        # known ones are sorted; numpy's `isin` does not use that, and takes seconds for millions of them
+        return known[np.searchsorted(known, keys).clip(max=len(known) - 1)] == keys
 
     def pairs_not_in(self, other):
         """The training pairs that another one does not have."""
-        n_items = int(max(self.pairs[:, 1].max(initial=0), other.pairs[:, 1].max(initial=0))) + N_SPECIAL + 1
-        return self.pairs[~_are_among(_keys(self.pairs, n_items), _keys(other.pairs, n_items))]
+        return self.pairs[~other.contain(self.pairs)]
 
     def items(self):
         """Codes of the items that have training rows, sorted; those without an id are none."""
@@ -177,14 +180,6 @@ def _added(known, further):
 def _keys(pairs, n_items):
     """A number for each pair, in the order of the pairs."""
     return (pairs[:, 0].astype(np.int64) + N_SPECIAL) * n_items + pairs[:, 1] + N_SPECIAL
-
-
-def _are_among(keys, known):
-    """Which keys are among known ones, which are sorted: numpy's `isin` would take seconds for millions of them."""
-    if not len(known):
-        return np.zeros(len(keys), bool)
-    places = np.searchsorted(known, keys)
-    return known[places.clip(max=len(known) - 1)] == keys
 
 
 def _distinct_pairs(*codes):

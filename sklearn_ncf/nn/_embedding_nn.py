@@ -256,10 +256,9 @@ class EmbeddingNN(Subset, Network):
         """
         summed = vectors.sum(dim=1)
         if self.temperature is not None:
-            summed = F.normalize(summed, dim=-1)
-        alone = summed.new_zeros(len(summed))
-        if self.temperature is None and vectors.shape[1] > 1:
-            alone = pairwise_products(vectors) @ self.gmf_weight
+            return F.normalize(summed, dim=-1) * self.gmf_weight, summed.new_zeros(len(summed))
+        several = vectors.shape[1] > 1
+        alone = pairwise_products(vectors) @ self.gmf_weight if several else summed.new_zeros(len(summed))
         return summed * self.gmf_weight, alone
 
     def gmf_of_item(self, vectors: Tensor) -> Tensor:
@@ -369,13 +368,8 @@ def bias_of(class_: type, params: dict) -> str | None:
     return "bias.weight" if issubclass(class_, EmbeddingNN) and params.get("use_bias", True) else None
 
 
-SCORING = (
-    *READING,
-    "score",
-    "gmf_of_query",
-    "gmf_of_item",
-    "to_ratings",
-)  # methods that turn a row's codes into its score
+# Methods that turn a row's codes into its score.
+SCORING = (*READING, "score", "gmf_of_query", "gmf_of_item", "to_ratings")
 
 
 def is_standard(module: EmbeddingNN) -> bool:

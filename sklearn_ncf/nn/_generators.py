@@ -39,11 +39,12 @@ def drawing_from(generators: dict[str, torch.Generator] | None) -> Iterator[None
 @contextmanager
 def drawing_no_tables() -> Iterator[None]:
     """Have tables of ids in a block, in this thread, start with anything: what is learned is copied into them next."""
+    outer = draws_tables()
     _of_thread.draws_tables = False
     try:
         yield
     finally:
-        _of_thread.draws_tables = True
+        _of_thread.draws_tables = outer
 
 
 def draws_tables() -> bool:

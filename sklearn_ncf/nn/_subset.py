@@ -77,7 +77,7 @@ class Subset:
         r"""Start NeuMF from a trained GMF and a trained MLP (He et al. 2017, section 3.4.1).
 
         Its score is then :math:`\alpha` of the first one's score and :math:`1 - \alpha` of the second one's; training
-        goes on from there.
+        continues from there.
 
         Parameters
         ----------

@@ -40,7 +40,8 @@ class AlternatingLeastSquares(Solver):
     With ``weight_decay="auto"`` a user's vector is drawn not to zero but to where users stand in general, the more so
     the fewer items the user has: the penalty is :math:`\lambda_u (1 + 1/m_u) \lVert p_u - s_u \bar p \rVert^2`, with
     :math:`m_u = |N(u)|`, :math:`s_u = 50 / (50 + m_u)` and :math:`\bar p` the mean of the users' vectors, weighted by
-    :math:`\lambda_u (1 + 1/m_u) s_u`. Without, users with one or two items would get lists below popularity.
+    :math:`\lambda_u (1 + 1/m_u) s_u`, which has a penalty of its own, the sum of these weights times
+    :math:`1 - s_u`. Without, users with one or two items would get lists below popularity.
 
     A sweep takes a few steps of conjugate gradients from the last vectors (Takács et al. 2011), whose cost grows with
     the number of pairs and of ids. Short vectors are solved for, and so are those of the ids of `partial_fit`.
@@ -115,19 +116,17 @@ class _Side:
         firsts = [int(first) - N_SPECIAL for first in network.first_rows[:2]]
         known = np.flatnonzero(np.diff(pairs.indptr))
         places = known if ids is None else ids + N_SPECIAL
-        self.total = float(pairs.sum(dtype=np.float64))
+        self.weights, self.n_pairs = pairs.sum(axis=1, dtype=np.float64), np.diff(pairs.indptr)  # of all ids
         self.pulls = column == USER
         self.pairs = pairs if len(places) == pairs.shape[0] else pairs[places]
-        self.weight = float(self.pairs.sum(dtype=np.float64))
-        self.weights, self.n_pairs = pairs.sum(axis=1, dtype=np.float64), np.diff(pairs.indptr)  # of all ids
+        self.weight = float(self.weights[places].sum())
         self.known_places, self.places = known, places
         self.solves = ids is not None
         self.known, self.rows = _rows(known + firsts[column]), _rows(places + firsts[column])
-        self.n_known = len(known)
         self.others = slice(firsts[1 - column], firsts[1 - column] + pairs.shape[1])
         self.blocks: list[tuple[slice, Block]] = []
         self._gram: Tensor | None = None  # of the ids' vectors, kept where a sweep changes few of them
-        self._shares: Tensor | None = None  # of the known ids in the mean
+        self._shares: Tensor | None = None  # of the known ids in the mean, where there is a pull to it
 
     def gram(self, table: Tensor) -> Tensor:
         """The Gram matrix of the vectors of all ids that stand in any pair."""
@@ -142,12 +141,15 @@ class _Side:
     def solve(self, table: Tensor, other: "_Side", plan: Plan) -> float:
         """Set the ids' vectors; return by how much they lower the loss of the pairs that they stand in."""
         if not self.blocks:
-            self.blocks = list(self._made_blocks(table, other.n_known, plan))
-            penalty, pull = (torch.from_numpy(of_id) for of_id in self._penalty(self.known_places, other.n_known, plan))
-            pulling = penalty * pull
-            self._shares = (pulling / pulling.sum().clamp(min=1e-30)).to(table)
+            n_others = len(other.known_places)
+            self.blocks = list(self._made_blocks(table, n_others, plan))
+            if self.pulls and _is_auto(plan):
+                penalty, pull = map(torch.from_numpy, self._penalty(self.known_places, n_others, plan))
+                pulling = penalty * pull
+                self._shares = (pulling / pulling.sum().clamp(min=1e-30)).to(table)
         gram, others = other.gram(table), table[self.others]
-        squares, mean = others.square().sum(1, keepdim=True), self._shares @ table[self.known]
+        squares = None if _is_auto(plan) else others.square().sum(1, keepdim=True)
+        mean = 0.0 if self._shares is None else self._shares @ table[self.known]
         own, lowered = table[self.rows], 0.0
         if self._gram is not None:
             self._gram -= own.T @ own
@@ -196,7 +198,8 @@ class _Side:
         if is_auto:
             penalty = L2 * size[places] ** growth * (1 + 1 / n_pairs)
         else:
-            penalty = plan.weight_decay * self.total / 2 * (size[places] / size[self.known_places].mean()) ** growth
+            of_average_id = plan.weight_decay * self.weights.sum() / 2
+            penalty = of_average_id * (size[places] / size[self.known_places].mean()) ** growth
         pull = PULLED / (PULLED + n_pairs) * (is_auto and self.pulls)
         return np.minimum(penalty, LARGEST_PENALTY).astype(np.float32), pull.astype(np.float32)
 

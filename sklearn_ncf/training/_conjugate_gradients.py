@@ -42,12 +42,18 @@ class Block(NamedTuple):
         return cls(ends, others, rows, weights, *(numbers.unsqueeze(1) for numbers in per_row), least)
 
     def solve(
-        self, x: Tensor, vectors: Tensor, gram: Tensor, squares: Tensor, mean: Tensor, n_steps: int | None = STEPS
+        self,
+        x: Tensor,
+        vectors: Tensor,
+        gram: Tensor,
+        squares: Tensor | None,
+        mean: Tensor | float,
+        n_steps: int | None = STEPS,
     ) -> tuple[Tensor, float]:
         """Improve `x` by some steps, or solve for it, and return with it by how much it lowers the loss.
 
         At zero the loss of a row is the sum of its weights. None steps are as many as it takes. `squares` are the
-        squared lengths of the other side's vectors, (n_others, 1), `mean` is m, (dim,).
+        squared lengths of the other side's vectors, (n_others, 1), needed with `least`; `mean` is m, (dim,), or 0.
         """
         target = self._times(self.weights, vectors)
         penalty = self.penalty
