@@ -85,12 +85,12 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         Epochs without improvement after which training stops.
 
     warm_start : bool, default=False
-        Whether a further `fit` goes on from the last one's weights, with its `rating_range_` and `mean_rating_`. New
+        Whether a further `fit` resumes from the last one's weights, with its `rating_range_` and `mean_rating_`. New
         ids start with the mean vector of those known.
 
     checkpoint_dir : str or path-like, default=None
         Folder in which a fit keeps its state after each epoch. A fit that was cut off, with the same parameters and
-        data, goes on from there to the same bits, and one that was finished is loaded. See ``docs/saving.md``.
+        data, resumes from there to the same bits, and one that was finished is loaded. See ``docs/saving.md``.
 
     keep_checkpoints : bool, default=False
         Whether the states of all epochs stay in `checkpoint_dir`, rather than the last one alone.

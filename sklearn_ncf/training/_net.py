@@ -301,7 +301,7 @@ def train(
 ) -> None:
     """Train a net for its `max_epochs`, or until early stopping ends it, and restore the best epoch's weights.
 
-    Where `checkpoints` have found a state, training goes on from there.
+    Where `checkpoints` have found a state, training resumes from there.
 
     `id_counts` says of each column's ids how many rows this or an earlier training has seen, `id_means` the mean rating
     of these rows: ids without any are given what is known of the others, unless the counts are `None`.

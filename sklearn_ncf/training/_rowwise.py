@@ -12,7 +12,7 @@ FLUSH_CHUNK = 65_536  # rows brought up to date at once at the end of an epoch
 class RowwiseAdamW(torch.optim.Optimizer):
     r"""AdamW (Loshchilov and Hutter 2019) with deferred steps for embedding tables.
 
-    AdamW moves every row of a table at every step: one without a gradient goes on with its momentum and shrinks by the
+    AdamW moves every row of a table at every step: one without a gradient keeps its momentum and shrinks by the
     weight decay. Here such a row is left alone until a batch reads it; `catch_up` then makes up for the :math:`k` steps
     it has missed, in closed form:
 
