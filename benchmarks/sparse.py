@@ -2,8 +2,8 @@
 
 Each user's last interaction is the test set, all items that the user has not interacted with before are ranked.
 --weights: what positive_weight is worth on the interactions before the last ones, which validate.
---tune: widths, weights by recency, cosines on the same validation set.
---best: with the best settings too, which --tune has found.
+--tune: widths, weights by recency, cosines on the same validation set; implicit's ALS and BPR with as many fits.
+--best: the best settings that --tune has found, theirs too.
 --equal: both with the same width, weight, penalty and number of epochs.
 """
 
@@ -33,13 +33,44 @@ COSINES = [
 ]
 COSINES.append({"loss": "softmax", "temperature": 0.15, "embedding_dim": 128, "use_history": True})
 COSINES.append({"loss": "softmax", "embedding_dim": 128})
-BEST = {  # what --tune finds best on the validation set: least squares, cosines
-    "beauty": [
-        {"decay": 0.65, "positive_weight": 100.0, "embedding_dim": 512},
-        {"loss": "softmax", "temperature": 0.15, "embedding_dim": 256, "use_bias": False},
-    ],
-    "yelp": [{"loss": "softmax", "temperature": 0.2, "embedding_dim": 128}],
+ALS = {
+    "decay": [None, 0.65],
+    "alpha": [40.0, 100.0],
+    "factors": [256, 512],
+    "regularization": [10.0, 50.0],
+    "iterations": [EPOCHS],
 }
+BPR = {
+    "name": ["BPR"],
+    "factors": [64, 256],
+    "learning_rate": [0.01, 0.02, 0.05, 0.1, 0.2],
+    "regularization": [0.01],
+    "iterations": [200],
+}
+BEST = {  # what --tune finds best on the validation set: least squares, cosines; theirs: least squares, BPR
+    "beauty": (
+        [
+            {"decay": 0.65, "positive_weight": 100.0, "embedding_dim": 512},
+            {"loss": "softmax", "temperature": 0.15, "embedding_dim": 256, "use_bias": False},
+        ],
+        [
+            {"decay": 0.65, "alpha": 40.0, "factors": 512, "regularization": 50.0, "iterations": EPOCHS},
+            {"name": "BPR", "factors": 256, "learning_rate": 0.2, "regularization": 0.01, "iterations": 200},
+        ],
+    ),
+    "yelp": (
+        [{"loss": "softmax", "temperature": 0.2, "embedding_dim": 128}],
+        [
+            {"alpha": 40.0, "factors": 256, "regularization": 50.0, "iterations": EPOCHS},
+            {"name": "BPR", "factors": 256, "learning_rate": 0.2, "regularization": 0.01, "iterations": 200},
+        ],
+    ),
+}
+
+
+def combinations(grid):
+    """All settings of a grid."""
+    return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
 
 
 def by_popularity(random, n_items, n_rows):
@@ -80,10 +111,10 @@ def ours(train, test, decay=None, **params):
     return taken, RankingScorer("hit_rate")(model, test), RankingScorer("ndcg")(model, test)
 
 
-def theirs(train, test, **params):
-    """The same for implicit's alternating least squares."""
-    model = Implicit("ALS", iterations=EPOCHS, **params)
-    taken = seconds(model.fit, train)
+def theirs(train, test, name="ALS", decay=None, **params):
+    """The same for a model of implicit."""
+    model = Implicit(name, **params)
+    taken = seconds(model.fit, train, sample_weight=None if decay is None else recency(train, decay))
     had, gains = model.matrix(train), []
     for rows in np.split(np.arange(len(test)), range(AT_ONCE, len(test), AT_ONCE)):
         users, items = test[rows].T
@@ -106,7 +137,9 @@ def equal(name, dim):
     params = {"positive_weight": weight, "weight_decay": 2 * penalty / len(train), "max_epochs": EPOCHS}
     return {
         f"`NCFRanker`, {dim}": lambda: ours(train, test, embedding_dim=dim, **params),
-        f"`implicit`, {dim}": lambda: theirs(train, test, factors=dim, alpha=weight, regularization=penalty),
+        f"`implicit`, {dim}": lambda: theirs(
+            train, test, factors=dim, alpha=weight, regularization=penalty, iterations=EPOCHS
+        ),
     }
 
 
@@ -148,19 +181,23 @@ def main():
         if arguments.tune:
             earlier, validation = split(train)
             print(f"\n{name}, on the validation set:\n| | HR@10 | NDCG@10 | fit |\n|---|---|---|---|")
-            for params in [dict(zip(GRID, values, strict=True)) for values in product(*GRID.values())] + COSINES:
-                taken, hits, ndcg = ours(earlier, validation, **params)
-                print(f"| {params} | {hits:.4f} | {ndcg:.4f} | {taken:.1f} s |", flush=True)
+            trials = [(ours, params) for params in [*combinations(GRID), *COSINES]]
+            trials += [(theirs, params) for grid in (ALS, BPR) for params in combinations(grid)]
+            for run, params in trials:
+                taken, hits, ndcg = run(earlier, validation, **params)
+                print(f"| {run.__name__} {params} | {hits:.4f} | {ndcg:.4f} | {taken:.1f} s |", flush=True)
             continue
         models = {
             "`NCFRanker()`": lambda train=train, test=test: ours(train, test),
             "`implicit` ALS, 256 factors, alpha 40, regularization 50": lambda train=train, test=test: theirs(
-                train, test, factors=256, alpha=40.0, regularization=50.0
+                train, test, factors=256, alpha=40.0, regularization=50.0, iterations=EPOCHS
             ),
         }
-        for params in BEST.get(name, []) if arguments.best else []:
-            label = ", ".join(f"{key}={value!r}" for key, value in params.items())
-            models[f"`{label}`"] = lambda train=train, test=test, params=params: ours(train, test, **params)
+        if arguments.best and name in BEST:
+            for run, found in zip((ours, theirs), BEST[name], strict=True):
+                for params in found:
+                    label = f"{run.__name__} {params}"
+                    models[label] = lambda train=train, test=test, run=run, params=params: run(train, test, **params)
         report(name, models, arguments.rounds)
 
 
