@@ -1,6 +1,7 @@
 """Accuracy and fit time beside the peers, same folds, one run: python -m benchmarks.accuracy [--quick].
 
-Further options: --data NAME ... for some of the data sets alone.
+Further options: --data NAME ... for some of the data sets alone, --models NAME ... for some of the models.
+Allrecipes has its own split.
 """
 
 import argparse
@@ -11,10 +12,10 @@ from statistics import mean
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
-from sklearn.model_selection import KFold, ShuffleSplit
+from sklearn.model_selection import KFold, PredefinedSplit, ShuffleSplit
 from sklearn.preprocessing import OneHotEncoder
 
-from benchmarks.ratings import load, surprise_trainset
+from benchmarks.ratings import load, opened, surprise_trainset
 from benchmarks.timing import seconds
 from sklearn_ncf import IdEncoder, NCFRegressor
 
@@ -113,6 +114,12 @@ def ratings_of(name):
 
         X, y = load_movielens(return_X_y=True)
         return X.to_numpy(), y.to_numpy(dtype=np.float64), KFold(5, shuffle=True, random_state=0)
+    if name == "allrecipes":
+        with opened(name) as data:
+            parts = [(data[f"{part}_user"], data[f"{part}_item"], data[f"{part}_rating"]) for part in ("train", "test")]
+        users, items, y = (np.concatenate(column) for column in zip(*parts, strict=True))
+        is_test = np.repeat([-1, 0], [len(rating) for _, _, rating in parts])
+        return np.stack([users, items], axis=1), y.astype(np.float64), PredefinedSplit(is_test)
     X, y = load(name)
     if name == "ml1m":
         return X, y, ShuffleSplit(1, test_size=0.1, random_state=0)
@@ -122,7 +129,8 @@ def ratings_of(name):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one fold")
-    names = ["ml100k", "load_movielens", "ml1m"]
+    parser.add_argument("--models", nargs="+", default=[""], help="parts of the names of the models to run")
+    names = ["ml100k", "load_movielens", "ml1m", "allrecipes"]
     parser.add_argument("--data", nargs="+", choices=names, default=names)
     arguments = parser.parse_args()
     for name in arguments.data:
@@ -133,7 +141,8 @@ def main():
             flush=True,
         )
         for title, make in MODELS.items():
-            if name == "ml1m" and title in LONG:
+            takes_long = name in ("ml1m", "allrecipes") and title in LONG
+            if takes_long or not any(part in title for part in arguments.models):
                 continue
             scores = [score(make(), X, y, *fold) for fold in folds]
             rmse, mae, taken = (mean(column) for column in zip(*scores, strict=True))

@@ -38,12 +38,11 @@ for context in ([], ["hour"], ["month"], ["month", "hour"]):
     print(f"{name}: RMSE {errors[name]:.4f}")
 
 # %%
-# What the model has learnt of the months: their biases, as the deviation of a rating in the middle of the scale.
+# What the model has learnt of the months: their biases, in spreads of the ratings, as the deviation of a rating.
 # The dots of months with many ratings lie closer together: of a few ratings, each says more about who gave it.
 months = models["month"]
 module = months.net_.module_
-low, high = months.rating_range_
-bias = module.bias.weight[module.column_rows(2)].detach().numpy()[:, 0] * (high - low) / 4  # a sigmoid's slope is 1/4
+bias = module.bias.weight[module.column_rows(2)].detach().numpy()[:, 0] * module.output_scale
 dates = pd.to_datetime(months.encoder_.categories_[2])
 counts = train["month"].value_counts().loc[months.encoder_.categories_[2]]
 

@@ -46,8 +46,8 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         lines at one standard deviation. For losses and solvers of your own see ``docs/extending.md``.
 
     rating_range : "auto", (float, float) or None, default="auto"
-        Range that a scaled sigmoid keeps predictions in: the smallest and largest rating of `fit`, a given
-        ``(low, high)``, or ``None`` for an unbounded output.
+        Range that predictions stay in: the smallest and largest rating of `fit`, a given ``(low, high)``, or ``None``
+        for an unbounded output. A prediction is the sum of what the network says, clipped smoothly at both ends.
 
     optimizer : {"auto", "adamw", "rowwise_adamw", "adam"}, torch.optim.Optimizer or Solver class, default="auto"
         ``"adam"`` adds an L2 penalty to the gradient, ``"adamw"`` shrinks the weights apart from it (Loshchilov and
@@ -64,8 +64,10 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
 
     weight_decay : float or "auto", default="auto"
         How strongly weights are drawn to zero: with ``"adam"`` the factor of an L2 penalty on the mean loss, with AdamW
-        each step shrinks them by this share of the step size. ``"auto"`` fits the number of ratings `n`: 15 / `n`
-        with Adam, for biases 6 / `n`, and 33 `batch_size` / `n` with AdamW; it is a class's own default with any other.
+        each step shrinks them by this share of the step size. ``"auto"`` fits the data with Adam and row-wise AdamW: 20
+        divided by the number of ratings `n`, up to ten times that where the ratings show nothing for vectors to learn
+        (Horn 1965), and for the biases of each column what their variance among the ratings says (Searle et al. 1992).
+        It is 33 `batch_size` / `n` with AdamW, and a class's own default with any other.
 
     batch_size : int or "auto", default="auto"
         Ratings a step. ``"auto"`` is a hundredth of the rows, at least 32 and at most 4096.
@@ -181,6 +183,10 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
 
     Kirkpatrick, J. et al. (2017). "Overcoming catastrophic forgetting in neural networks", PNAS 114(13).
 
+    Horn, J. L. (1965). "A rationale and test for the number of factors in factor analysis", Psychometrika 30(2).
+
+    Searle, S. R., G. Casella, C. E. McCulloch (1992). "Variance Components", Wiley.
+
     L. N. Smith, N. Topin (2018). "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning
     Rates", arXiv:1708.07120.
 
@@ -199,7 +205,8 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
     (1.0, 5.0)
 
     A rating by hand, for ``architecture="gmf"``: the weighted product of two vectors, the biases and the intercept
-    pass a sigmoid scaled to `rating_range_`.
+    are added up, in spreads of the ratings. Inside `rating_range_` that is the rating; it bends at its
+    ends, over a twentieth of it.
 
     >>> import numpy as np
     >>> model = NCFRegressor(max_epochs=50, random_state=0).fit(X, y)
@@ -208,8 +215,11 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
     >>> weight, intercept = network.gmf_weight.detach().numpy(), network.intercept.item()
     >>> score = (model.user_embeddings_[user] * model.item_embeddings_[item]) @ weight
     >>> score += model.user_biases_[user] + model.item_biases_[item] + intercept
+    >>> rating = network.output_center + network.output_scale * score
     >>> low, high = model.rating_range_
-    >>> bool(np.isclose(low + (high - low) / (1 + np.exp(-score)), model.predict(X[:1])[0]))
+    >>> bend = (high - low) / 20
+    >>> rating = low + bend * (np.logaddexp(0, (rating - low) / bend) - np.logaddexp(0, (rating - high) / bend))
+    >>> bool(np.isclose(rating, model.predict(X[:1])[0]))
     True
     """
 
@@ -319,13 +329,14 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
     def partial_fit(self, X, y, sample_weight=None):
         """Learn from ratings; called again, go on with further ones.
 
-        The first call is a `fit`. Each later one trains the vectors and biases of the ids in the given rows, new ones
-        in any column among them, for `max_epochs` passes over these rows. An id is held to its place the more strongly,
-        the more ratings it has had before, by a quadratic penalty as in elastic weight consolidation (Kirkpatrick et
-        al. 2017). No known code, nothing of other ids and nothing that ids have in common changes, nor do
-        `rating_range_`, the loss's unit and `mean_rating_`: with ``rating_range="auto"``, ratings outside are clipped,
-        with a warning. Calls that saw a single rating value tell none of these: the next one learns them, as a `fit`
-        that keeps the codes. Weights compare within a call, where a row of mean weight counts as one rating. See
+        The first call is a `fit`. Each later one learns the vectors and biases of the ids in the given rows, new ones
+        in any column among them: with squared error by ridge regressions, one per id, three times in turn for each
+        column, with another loss by gradients, in `max_epochs` passes over these rows. An id is held to its place the
+        more strongly, the more ratings it has had before, by a quadratic penalty as in elastic weight consolidation
+        (Kirkpatrick et al. 2017). No known code, nothing of other ids and nothing that ids have in common changes, nor
+        do `rating_range_`, the loss's unit and `mean_rating_`: with ``rating_range="auto"``, ratings outside are
+        clipped, with a warning. Calls that saw a single rating value tell none of these: the next one learns them, as a
+        `fit` that keeps the codes. Weights compare within a call, where a row of mean weight counts as one rating. See
         ``docs/growing.md``.
 
         Behind an encoder in a Pipeline: ``pipe[0].partial_fit(X)``, then

@@ -124,7 +124,7 @@ class Raise(Callback):
 )
 def test_what_fails_leaves_a_fitted_model_as_it_was(quick, ratings, callback, error):
     known, few, _ = split(ratings)
-    model = quick().fit(*known)
+    model = quick(loss="huber" if error is FloatingPointError else "squared_error").fit(*known)  # Huber's: by gradients
     before, ids = model.predict(known[0]), len(model.encoder_.categories_[0])
     if callback is not None:
         model.set_params(callbacks=[callback])
@@ -142,9 +142,9 @@ def test_an_interrupt_keeps_what_was_learnt_of_the_new_rows(quick, ratings):
     known, few, _ = split(ratings)
     model = quick(**SETTINGS).fit(*known)
     with pytest.raises(KeyboardInterrupt):
-        model.set_params(callbacks=[Raise(KeyboardInterrupt, epoch=5)]).partial_fit(*few)
+        model.set_params(callbacks=[Raise(KeyboardInterrupt, epoch=2)]).partial_fit(*few)
     assert len(model.encoder_.categories_[0]) == 60
-    assert model.n_iter_ == 5
+    assert model.n_iter_ == 2
     assert np.isfinite(model.predict(few[0])).all()
 
 
@@ -208,9 +208,9 @@ def test_the_anchor_holds_an_id_by_its_earlier_ratings():
     with torch.no_grad():
         net.embedding.weight += 0.1
         net.bias.weight -= 0.2
-    # an epoch's mean over three rows: each id's own pull, 15 + n / 10 on a vector and 6 + 3 n on a bias, once
+    # an epoch's mean over three rows: each id's own pull, 20 + n / 10 on a vector and 6 + 2 n on a bias, once
     before = torch.cat(n_before)
-    expected = ((15 + 0.1 * before) * 3 * 0.1**2 + (6 + 3 * before) * 0.2**2).sum() / 2 / 3
+    expected = ((20 + 0.1 * before) * 3 * 0.1**2 + (6 + 2 * before) * 0.2**2).sum() / 2 / 3
     torch.testing.assert_close(anchor(codes), expected)
 
 

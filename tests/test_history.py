@@ -176,7 +176,7 @@ def test_a_fitted_model_keeps_nothing_of_its_training(quick, optimizer):
     history = net.module_.history
     tensors = [name for name, value in vars(history).items() if isinstance(value, torch.Tensor)]
     assert not tensors
-    assert set(history.state_dict()) == {"weight", "summed", "counts"}
+    assert set(history.state_dict()) == {"weight", "summed", "counts", "typical", "typical_root", "lift"}
 
 
 def test_embeddings_have_the_histories_in_them(quick):
@@ -191,3 +191,29 @@ def test_embeddings_have_the_histories_in_them(quick):
 def test_without_history_there_is_none(quick):
     X, y = tastes()
     assert quick(use_history=False).fit(X, y).net_.module_.history is None
+
+
+def test_the_first_neighbors_of_a_new_id_do_not_make_it_one_of_few():
+    net = EmbeddingNN([6, 5], architecture="gmf", embedding_dim=3, use_history=True)
+    torch.nn.init.normal_(net.history.weight)
+    pairs = torch.cartesian_prod(torch.arange(5), torch.arange(4))  # user 5 and item 4 are in none
+    net.set_interactions(pairs, n_batches=1)
+    net.history.end_epoch()
+    net.history.end_training()
+    net.eval()
+    first_user, first_item = net.column_rows(0).start, net.column_rows(1).start
+    vectors = net.history.weight[first_item : first_item + 4]
+    typical = vectors.mean(0) * 2  # of four neighbors
+    torch.testing.assert_close(net.history.typical[0], typical)
+    told = torch.empty(0, dtype=torch.int64)
+    for item in (2, 0, 3, 1):  # one after the other
+        net.add_interactions(torch.tensor([[5, item]]))
+        told = torch.cat([told, torch.tensor([item])])
+        mean = vectors[told].sum(0) / len(told) ** 0.5
+        missing = 1 - len(told) ** 0.5 / 2
+        torch.testing.assert_close(net.history.summed[first_user + 5], mean + missing * typical)
+    assert net.history.lift[first_user + 5] == 0
+    known = net.history.summed[first_user].clone()
+    net.add_interactions(torch.tensor([[0, 4]]))  # a known user with a new item
+    expected = (2 * known + net.history.weight[first_item + 4]) / 5**0.5
+    torch.testing.assert_close(net.history.summed[first_user], expected)

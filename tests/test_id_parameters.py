@@ -16,11 +16,11 @@ def test_vectors_and_biases_give_every_score(quick, ratings, rating_range, use_h
     users, items = codes[:, USER], codes[:, ITEM]
     score = (model.user_embeddings_[users] * model.item_embeddings_[items]) @ network.gmf_weight.detach().numpy()
     score = score + model.user_biases_[users] + model.item_biases_[items] + network.intercept.item()
-    if rating_range is None:
-        expected = network.output_center + network.output_scale * score
-    else:
+    expected = network.output_center + network.output_scale * score
+    if rating_range == "auto":
         low, high = model.rating_range_
-        expected = low + (high - low) / (1 + np.exp(-score))
+        bend = (high - low) / 20
+        expected = low + bend * np.log((1 + np.exp((expected - low) / bend)) / (1 + np.exp((expected - high) / bend)))
     np.testing.assert_allclose(model.predict(X), expected, rtol=1e-4)
     assert model.user_biases_.shape == (60,)
 

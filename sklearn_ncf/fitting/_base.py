@@ -157,7 +157,7 @@ class BaseNCF(IdParameters, BaseEstimator):
                 parts = data.interactions.split(settings.validation_fraction, checkpoints.seed)
             rows, *held_out = parts
             settings = settings.resolved(rows, n_ids, self._last_fit() if resumes else {})
-            plan = settings.plan(data, n_ids, len(rows), n_ratings=n_rows_seen(encoder))
+            plan = settings.fitted_to(rows, settings.plan(data, n_ids, len(rows), n_ratings=n_rows_seen(encoder)))
             before = self._seen if resumes else Seen()
             seen = before.with_rows(rows, n_ids, weighs_pairs=plan.solves)
             if holds_out:

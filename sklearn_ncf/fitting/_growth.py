@@ -10,11 +10,11 @@ from sklearn_ncf._encoder import n_rows_seen
 from sklearn_ncf._random import seeded_generators
 from sklearn_ncf.interactions import Interactions, Seen
 from sklearn_ncf.nn import N_SPECIAL, default_settings, drawing_no_tables, of_network
-from sklearn_ncf.training import Anchor, InteractionDataset, Plan, as_tensors, processes, train
+from sklearn_ncf.training import Anchor, FoldIn, InteractionDataset, Plan, as_tensors, processes, train
 
 BATCHES = 20  # per epoch, at least,
 SMALLEST_BATCH = 32  # unless they would be smaller than this
-SWEEPS = 3  # of least squares: further ones gain little
+SWEEPS = 3  # of least squares, and of ridge regressions: further ones gain little
 
 
 class Growth(NamedTuple):
@@ -95,7 +95,10 @@ def _part_to_train(data, learned, settings):
     """Train the ids of the rows in a network of their own: its cost is that of the rows, not of the tables."""
     rows, device, weights = data.interactions, data.device, data.interactions.weights
     seen = learned.seen.with_rows(rows, data.n_ids)
-    not_trained = Plan(objective=settings.objective, scale=data.output["output_scale"], device=device)
+    strengths = learned.net.plan_.strengths
+    not_trained = Plan(
+        objective=settings.objective, scale=data.output["output_scale"], strengths=strengths, device=device
+    )
     whole = settings.bare_net(data.n_ids, data.output, not_trained)
     copy_weights(learned.net.module_, whole.module_)
     whole.module_.add_interactions(torch.from_numpy(seen.pairs_not_in(learned.seen)))
@@ -115,10 +118,17 @@ def _part_to_train(data, learned, settings):
     largest_batch = settings.auto_batch_size(n_rows_seen(data.encoder))
     batch_size = min(largest_batch, max(SMALLEST_BATCH, len(rows) // BATCHES))
     plan = settings.changed(weight_decay=None).plan(data, n_ids, len(rows), batch_size=batch_size)
+    folds_in = isinstance(settings.architecture, str) and FoldIn.supports(None, {}, settings.objective)
+    if folds_in:
+        plan = replace(plan, optimizer=FoldIn, max_epochs=min(settings.max_epochs, SWEEPS))
     part = settings.net(n_ids, data.output, plan)
     part.module_.load_subset(whole.module_, as_tensors(ids, device))
     before, now = as_tensors(n_before, device), as_tensors(n_now, device)
-    part.penalty_ = Anchor(part.module_, before, now, objective=settings.objective)
+    anchor = Anchor(part.module_, before, now, objective=settings.objective, strengths=strengths)
+    if folds_in:
+        part.solver_.anchor = anchor
+    else:
+        part.penalty_ = anchor
     dataset = InteractionDataset(
         Interactions(np.stack(places, axis=1), rows.targets, weights),
         device=device,

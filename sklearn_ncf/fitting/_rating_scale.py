@@ -77,7 +77,8 @@ class RatingScale:
             return self._output_of_last_fit(rating_range)
         center, spread = center_and_spread(y, sample_weight)
         rounding = 1e-6 * max(y.max(), -y.min())
-        return {
+        link = {"output_link": "soft_clip"} if isinstance(self.architecture, str) else {}
+        return link | {
             "output_range": rating_range,
             "output_center": center,
             "output_scale": spread if spread > rounding else 1.0,

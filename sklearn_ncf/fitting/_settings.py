@@ -1,6 +1,7 @@
 """Settings: the parameters of an estimator, and what they say of its network and its training."""
 
 import copy
+from dataclasses import replace
 from numbers import Integral
 
 import numpy as np
@@ -20,10 +21,12 @@ from sklearn_ncf.training import (
     check_memory,
     chosen_optimizer,
     chosen_solver,
+    estimate_strengths,
     has_weight_decay,
     is_callback,
     named_objectives,
     processes,
+    takes_strengths,
     weighs_positives,
 )
 
@@ -164,6 +167,13 @@ class Settings:
             device=data.device,
             verbose=self.verbose if processes().is_rank_zero else 0,
         )
+
+    def fitted_to(self, rows, plan):
+        """A plan with what some rows say of ``weight_decay="auto"``."""
+        is_ours = isinstance(self.architecture, str) and takes_strengths(plan.optimizer)
+        if self.ranks or self.weight_decay != "auto" or not is_ours:
+            return plan
+        return replace(plan, strengths=estimate_strengths(rows, has_biases=self.use_bias))
 
     def net(self, n_ids, output, plan, **of_callbacks):
         """A net to train as planned, with all that the parameters ask for; keywords are those of `build_callbacks`."""

@@ -1,5 +1,7 @@
 """A net as plain arrays and parameters, and back."""
 
+from dataclasses import asdict
+
 import numpy as np
 import torch
 
@@ -9,6 +11,7 @@ from sklearn_ncf.training import (
     Plan,
     RankingObjective,
     RatingObjective,
+    Strengths,
     build_net,
     named_objectives,
     resolve_device,
@@ -26,6 +29,7 @@ def state_of(net):
         "loss": _name_of(net.criterion),
         "loss_scale": net.criterion__scale,
         "ranks": issubclass(net.criterion, RankingObjective),
+        "strengths": net.plan_.strengths and asdict(net.plan_.strengths),
         "weights": {name: weight.cpu().numpy() for name, weight in weights.items()},
     }
     return state | ({"in_bfloat16": in_bfloat16} if in_bfloat16 else {})
@@ -45,13 +49,21 @@ def net_from(net_state, device):
     for name in net_state.pop("in_bfloat16", []):
         weights[name] = weights[name].bfloat16()
     with seeded_generators(0, device):  # what is drawn is overwritten
-        plan = Plan(objective=_objective_of(net_state), scale=net_state["loss_scale"], device=device)
+        strengths = net_state.get("strengths")  # which earlier versions do not have
+        plan = Plan(
+            objective=_objective_of(net_state),
+            scale=net_state["loss_scale"],
+            strengths=strengths and Strengths(**strengths),
+            device=device,
+        )
         net = build_net(module, params, plan)
         is_subclass = issubclass(module, EmbeddingNN) and "architecture" not in params
         if is_subclass and weights.keys() != net.module_.state_dict().keys():  # of a version with another default
             net = build_net(module, params | {"architecture": _architecture_of(weights)}, plan)
     for name, tensor in net.module_.state_dict(keep_vars=True).items():
-        if name in weights:
+        if name.startswith("history.") and name not in weights:  # of a version without it: zeros
+            weights[name] = tensor
+        elif name in weights:
             tensor.data = tensor.data.to(weights[name].dtype)  # a custom network has the default dtype of its fit
     net.module_.load_state_dict(weights)
     net.module_.eval()

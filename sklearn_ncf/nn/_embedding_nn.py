@@ -12,6 +12,7 @@ from sklearn_ncf.nn._grid import EncodedItems, EncodedQueries, score_grid_by_par
 from sklearn_ncf.nn._history import InteractionHistory
 from sklearn_ncf.nn._layers import new_embedding, new_mlp, pairwise_products
 from sklearn_ncf.nn._network import ITEM, Network
+from sklearn_ncf.nn._output_link import OUTPUT_LINKS
 from sklearn_ncf.nn._subset import Subset
 
 ARCHITECTURES = ("mlp", "gmf", "neumf")
@@ -65,13 +66,16 @@ class EmbeddingNN(Subset, Network):
         the items. The MLP has no temperature.
 
     output_range : (float, float) or None, default=None
-        The score passes a sigmoid scaled to this range, in rating units. ``None`` leaves it unbounded.
+        The score is brought into this range, in rating units, by `output_link`. ``None`` leaves it unbounded.
+
+    output_link : {"sigmoid", "soft_clip"}, default="sigmoid"
+        A sigmoid scaled to the range, or the identity inside it, which bends at its ends.
 
     output_center : float, default=0.0
         The rating that a score of zero stands for: the network starts its training there.
 
     output_scale : float, default=1.0
-        Where the output is unbounded, how many rating units a score of one is.
+        How many rating units a score of one is, but with a sigmoid.
 
     device, dtype : default=None
         Of the parameters, as in torch's own modules; ``None`` is torch's default.
@@ -123,6 +127,7 @@ class EmbeddingNN(Subset, Network):
         use_history: bool = False,
         temperature: float | None = None,
         output_range: tuple[float, float] | None = None,
+        output_link: str = "sigmoid",
         output_center: float = 0.0,
         output_scale: float = 1.0,
         device: torch.device | str | None = None,
@@ -131,6 +136,8 @@ class EmbeddingNN(Subset, Network):
         super().__init__()
         if architecture not in ARCHITECTURES:
             raise ValueError(f"architecture={architecture!r} must be one of {ARCHITECTURES}.")
+        if output_link not in OUTPUT_LINKS:
+            raise ValueError(f"output_link={output_link!r} must be one of {tuple(OUTPUT_LINKS)}.")
         self.n_ids = tuple(int(n) for n in n_ids)
         # Python's own numbers: torch takes numpy's too, but a float64 of numpy makes a float64 of the result.
         embedding_dim = int(embedding_dim)
@@ -138,6 +145,9 @@ class EmbeddingNN(Subset, Network):
         self.output_range = None if output_range is None else tuple(map(float, output_range))
         self.output_center = float(output_center)
         self.output_scale = float(output_scale)
+        self.output_link = None
+        if output_range is not None:
+            self.output_link = OUTPUT_LINKS[output_link](*self.output_range, self.output_center, self.output_scale)
 
         n_columns = len(self.n_ids)
         self.gmf_dim = embedding_dim if architecture in ("gmf", "neumf") else 0
@@ -158,7 +168,8 @@ class EmbeddingNN(Subset, Network):
         self.mlp = (
             new_mlp([n_columns * mlp_dim, *map(int, hidden_layer_sizes)], dropout, **factory) if mlp_dim else None
         )
-        self.intercept = nn.Parameter(torch.tensor(self._score_of_center(like.dtype), **factory))
+        score_of_center = 0.0 if self.output_link is None else self.output_link.score_of_center()
+        self.intercept = nn.Parameter(torch.tensor(score_of_center, **factory))
 
     def forward(self, codes: Tensor) -> Tensor:
         """Score rows of codes.
@@ -333,18 +344,10 @@ class EmbeddingNN(Subset, Network):
 
     def to_ratings(self, score: Tensor) -> Tensor:
         """Scores as the output layer gives them, in rating units."""
-        if self.output_range is None:
-            is_rating = (self.output_center, self.output_scale) == (0.0, 1.0)
-            return score if is_rating else self.output_center + self.output_scale * score
-        low, high = self.output_range
-        return low + (high - low) * torch.sigmoid(score)
-
-    def _score_of_center(self, dtype: torch.dtype) -> float:
-        if self.output_range is None:
-            return 0.0
-        low, high = self.output_range
-        share = (self.output_center - low) / (high - low) if high > low else 0.5
-        return torch.tensor(share, dtype=dtype, device="cpu").clamp(0.01, 0.99).logit().item()
+        if self.output_link is not None:
+            return self.output_link(score)
+        is_rating = (self.output_center, self.output_scale) == (0.0, 1.0)
+        return score if is_rating else self.output_center + self.output_scale * score
 
 
 def _without_item(vectors: Tensor) -> Tensor:

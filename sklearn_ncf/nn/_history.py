@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sklearn_ncf.nn._cold_start import N_SPECIAL
 from sklearn_ncf.nn._generators import draws_tables, generator_on
 
 INIT_STD = 0.01
@@ -26,6 +27,10 @@ class InteractionHistory(nn.Module):
     The sums over whole histories cost as much as a pass over all pairs. They are therefore kept, in `summed`, and made
     anew `REFRESHES` times an epoch, when the gradients gathered since then move the vectors :math:`y`; in between a
     row's history costs one look-up.
+
+    A sum grows with the root of its number of neighbors, in the direction of their mean. How many there are says
+    something of who was there in training, and nothing of an id that has come since: of its neighbors, only the first
+    ones are known. `extend` gives it the typical history, in the place of neighbors still missing.
 
     Parameters
     ----------
@@ -62,6 +67,12 @@ class InteractionHistory(nn.Module):
         self.weight = nn.Parameter(weight)
         self.register_buffer("summed", torch.zeros_like(weight))
         self.register_buffer("counts", weight.new_zeros(n_rows, 1))  # of neighbors
+        # of users and of items, by ratings: the mean history without what is particular, and the root of its length
+        self.register_buffer("typical", weight.new_zeros(2, width))
+        self.register_buffer("typical_root", weight.new_zeros(2, 1))
+        self.register_buffer(
+            "lift", weight.new_zeros(n_rows, 1)
+        )  # share of the typical history that an id has been given
         self._share: Tensor | None = None  # of a neighbor in a history, while there is training
         self.average: Callable[[list[Tensor]], None] | None = None  # over processes that train together, in place
 
@@ -89,6 +100,8 @@ class InteractionHistory(nn.Module):
                 free[ids] += n
             self._release_pages()
         self.counts.copy_(counts.unsqueeze(1))
+        self.lift.zero_()
+        self._first_item = int(first_rows[1]) - N_SPECIAL
         self._share = self._share_of(self.counts)
         self._interval = max(1, n_batches // self.REFRESHES)
         self._of_sums = torch.zeros_like(weight)  # gradients gathered
@@ -99,14 +112,18 @@ class InteractionHistory(nn.Module):
     @torch.no_grad()
     def extend(self, users: Tensor, items: Tensor) -> None:
         """Take further pairs, none of them taken before, by their table rows; vectors stay as they are."""
-        rows = torch.cat([users, items])
-        touched = rows.unique()
-        summed = self.summed[touched] / self._share_of(self.counts[touched])
-        summed[self.counts[touched, 0] == 0] = 0  # what stood there was the mean of the others
-        self.summed[touched] = summed
-        self.summed.index_add_(0, rows, F.embedding(torch.cat([items, users]), self.weight))
-        self.counts.index_add_(0, rows, self.counts.new_ones(len(rows), 1))
-        self.summed[touched] *= self._share_of(self.counts[touched])
+        for side, (own, others) in enumerate([(users, items), (items, users)]):
+            ids, places = own.unique(return_inverse=True)
+            counts, lift, typical = self.counts[ids], self.lift[ids], self.typical[side]
+            is_new = counts == 0
+            summed = (self.summed[ids] - lift * typical) / self._share_of(counts)
+            summed = summed.masked_fill(is_new, 0)  # what stood there was the mean of the others
+            summed.index_add_(0, places, F.embedding(others, self.weight))
+            counts.index_add_(0, places, counts.new_ones(len(places), 1))
+            missing = 1 - counts.sqrt() / self.typical_root[side].clamp(min=1e-6)
+            lift = missing.clamp(min=0) * (is_new | (lift > 0))
+            self.summed[ids] = summed * self._share_of(counts) + lift * typical
+            self.counts[ids], self.lift[ids] = counts, lift
 
     def freeze(self) -> None:
         """Prepare for a training that leaves the vectors as they are."""
@@ -152,12 +169,13 @@ class InteractionHistory(nn.Module):
             self._forget_gradients()
 
     def end_epoch(self) -> None:
-        """Drop what was gathered for a step that would come in the next epoch."""
+        """Drop what was gathered for a step that would come in the next epoch, and sum up what is typical."""
         if self._share is not None and self.weight.requires_grad:
             self._forget_gradients()
+            self._set_typical()
 
     def end_training(self) -> None:
-        """Let go of what only training needs: the pairs, and tables of gradients."""
+        """Release what only training needs: the pairs, and tables of gradients."""
         self._release_pages = self._neighbors = self._offsets = self._share = self._of_sums = self._of_weight = None
         self.average = None
 
@@ -179,6 +197,15 @@ class InteractionHistory(nn.Module):
     def _refresh(self) -> None:
         for rows, summed in self._sums_of(self.weight):
             self.summed[rows] = summed.mul_(self._share[rows])
+
+    @torch.no_grad()
+    def _set_typical(self) -> None:
+        sides = slice(self._first_item), slice(self._first_item, None)
+        for side, (own, others) in enumerate([sides, sides[::-1]]):
+            n_own, n_others = self.counts[own], self.counts[others]
+            n_pairs = n_own.sum().clamp(min=1)
+            self.typical_root[side] = (n_own * n_own.sqrt()).sum() / n_pairs
+            self.typical[side] = self.typical_root[side] * (n_others.T @ self.weight[others])[0] / n_pairs
 
     def _forget_gradients(self) -> None:
         self._of_sums.zero_()

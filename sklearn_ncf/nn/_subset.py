@@ -18,7 +18,7 @@ class Subset:
         tables = [table for table in self.modules() if isinstance(table, nn.Embedding)]
         if any(table is not self.embedding and table is not self.bias for table in tables):
             return False
-        known = {*self.tables(counts=True), "gmf_weight", "intercept"}
+        known = {*self.tables(counts=True), "gmf_weight", "intercept", "history.typical", "history.typical_root"}
         own = [value for name, value in self.state_dict().items() if name not in known and not name.startswith("mlp.")]
         n_ids = {n + more for n in (*self.n_ids, sum(self.n_ids)) for more in range(N_SPECIAL + 1)}
         return all(n_ids.isdisjoint(value.shape) for value in own)
@@ -102,7 +102,7 @@ class Subset:
                 mixed[name] = share * of_gmf.get(name, 0) + (1 - share) * of_mlp[name]
             elif name.startswith(last):
                 mixed[name] = (1 - share) * of_mlp[name]
-            elif name in of_gmf and name != "history.counts":
+            elif name in of_gmf and name not in ("history.counts", "history.lift", "history.typical_root"):
                 mixed[name] = torch.cat([of_gmf[name], of_mlp[name]], dim=1)
         try:
             self.load_state_dict(mixed)
@@ -110,10 +110,14 @@ class Subset:
             raise ValueError(f"{NO_HALVES} {error}") from error
 
     def tables(self, *, counts: bool = False) -> dict[str, Tensor]:
-        """All that has a vector per id, by its name in `state_dict`; with the `counts` of the histories' neighbors."""
+        """All vectors per id, by their names in `state_dict`; with `counts`, also what histories know of each id."""
         names = ("embedding.weight", "bias.weight", "history.weight", "history.summed")
         state = self.state_dict()
-        return {name: state[name] for name in (*names, *(["history.counts"] if counts else [])) if name in state}
+        return {
+            name: state[name]
+            for name in (*names, *(["history.counts", "history.lift"] if counts else []))
+            if name in state
+        }
 
     def _take_all_but_tables(self, other: "Subset") -> None:
         state, theirs = self.state_dict(), other.state_dict()

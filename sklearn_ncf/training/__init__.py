@@ -6,6 +6,7 @@ from sklearn_ncf.training._callback_copies import copy_callbacks
 from sklearn_ncf.training._callbacks import SCHEDULES, build_callbacks, is_callback, undefined_score
 from sklearn_ncf.training._checkpoints import Checkpoints, NoCheckpoints
 from sklearn_ncf.training._device import resolve_device
+from sklearn_ncf.training._fold_in import FoldIn
 from sklearn_ncf.training._memory import check_memory
 from sklearn_ncf.training._negatives import NegativeSampler
 from sklearn_ncf.training._net import as_tensors, best_epoch_of, build_net, history_of, predict_ratings, train
@@ -19,8 +20,16 @@ from sklearn_ncf.training._objectives import (
     weighs_positives,
 )
 from sklearn_ncf.training._one_process import processes
-from sklearn_ncf.training._optimizers import OPTIMIZERS, SOLVERS, chosen_optimizer, chosen_solver, has_weight_decay
-from sklearn_ncf.training._plan import Plan, auto_batch_size
+from sklearn_ncf.training._optimizers import (
+    OPTIMIZERS,
+    SOLVERS,
+    chosen_optimizer,
+    chosen_solver,
+    has_weight_decay,
+    takes_strengths,
+)
+from sklearn_ncf.training._plan import Plan, Strengths, auto_batch_size
+from sklearn_ncf.training._shrinkage import estimate_strengths
 from sklearn_ncf.training._solvers import Solver, is_solver
 
 __all__ = [
@@ -31,6 +40,7 @@ __all__ = [
     "SOLVERS",
     "Anchor",
     "Checkpoints",
+    "FoldIn",
     "InteractionDataset",
     "NegativeSampler",
     "NoCheckpoints",
@@ -39,6 +49,7 @@ __all__ = [
     "RankingObjective",
     "RatingObjective",
     "Solver",
+    "Strengths",
     "as_tensors",
     "auto_batch_size",
     "best_epoch_of",
@@ -48,6 +59,7 @@ __all__ = [
     "chosen_optimizer",
     "chosen_solver",
     "copy_callbacks",
+    "estimate_strengths",
     "has_weight_decay",
     "history_of",
     "is_callback",
@@ -56,6 +68,7 @@ __all__ = [
     "predict_ratings",
     "processes",
     "resolve_device",
+    "takes_strengths",
     "train",
     "undefined_score",
     "weighs_positives",

@@ -6,9 +6,10 @@ from torch.nn import functional as F
 
 from sklearn_ncf.nn import EmbeddingNN
 from sklearn_ncf.training._objectives import Objective, RankingObjective
+from sklearn_ncf.training._plan import Strengths
 
 RATING = 0.1  # what one earlier rating adds to the pull on a component of a vector,
-BIAS_RATING = 3.0  # and on a bias: about the curvature of the squared error there, in spreads of the ratings
+BIAS_RATING = 2.0  # and on a bias: the curvature of the squared error there, in spreads of the ratings
 POSITIVE = 10.0  # of a ranking loss's L2 penalty, what one earlier positive adds to either
 
 
@@ -31,6 +32,8 @@ class Anchor:
         Ratings of each id in the training that follows; their batches share the penalty of an epoch.
     objective : class
         What is learned, ratings or rankings.
+    strengths : Strengths or None
+        What the ratings of the fit have said of the prior.
 
     References
     ----------
@@ -38,31 +41,41 @@ class Anchor:
     """
 
     def __init__(
-        self, module: EmbeddingNN, n_before: list[Tensor], n_now: list[Tensor], *, objective: type[Objective]
+        self,
+        module: EmbeddingNN,
+        n_before: list[Tensor],
+        n_now: list[Tensor],
+        *,
+        objective: type[Objective],
+        strengths: Strengths | None = None,
     ) -> None:
         self.module = module
-        l2, bias_l2 = objective.l2, objective.bias_l2
-        ranks = issubclass(objective, RankingObjective)
-        rating, bias_rating = (POSITIVE * l2, POSITIVE * bias_l2) if ranks else (RATING, BIAS_RATING)
-        self.tables = [(module.embedding, l2, rating)]
-        if module.bias is not None:
-            self.tables.append((module.bias, bias_l2, bias_rating))
-        before, now = (torch.zeros_like(module.embedding.weight[:, 0]) for _ in range(2))
+        strengths = strengths or Strengths((objective.bias_l2 / 2,) * len(module.n_ids))
+        rating, bias_rating = RATING, BIAS_RATING
+        if issubclass(objective, RankingObjective):
+            rating, bias_rating = POSITIVE * objective.l2, POSITIVE * objective.bias_l2
+        before, now, bias_prior = (torch.zeros_like(module.embedding.weight[:, 0]) for _ in range(3))
         for column, (earlier, later) in enumerate(zip(n_before, n_now, strict=True)):
             rows = module.column_rows(column)
             before[rows], now[rows] = earlier, later
+            bias_prior[rows] = 2 * strengths.biases[column]
+        held = [(module.embedding, strengths.vectors * objective.l2 + rating * before)]
+        if module.bias is not None:
+            held.append((module.bias, bias_prior + bias_rating * before))
+        self.tables = [table for table, _ in held]
         if (now == 0).any():
-            for table, _, _ in self.tables:
+            for table in self.tables:
                 _hold(table.weight, (now == 0).unsqueeze(1))
-        self.strengths = [(l2 + rating * before) / now.clamp(min=1e-6) for _, l2, rating in self.tables]
-        self.places = [table.weight.detach().clone() for table, _, _ in self.tables]
+        self.pulls = [pull for _, pull in held]
+        self.strengths = [pull / now.clamp(min=1e-6) for pull in self.pulls]
+        self.places = [table.weight.detach().clone() for table in self.tables]
         self.cosine = None if module.temperature is None else _slopes_of_cosine(module, self.places[0])
 
     def __call__(self, codes: Tensor) -> Tensor:
         """The mean penalty of a batch's rows of codes."""
         rows = self.module.table_rows(codes)
         penalty = 0
-        for (table, _, _), strength, place in zip(self.tables, self.strengths, self.places, strict=True):
+        for table, strength, place in zip(self.tables, self.strengths, self.places, strict=True):
             moved = (table(rows) - F.embedding(rows, place)).square()
             if self.cosine is not None and table is self.module.embedding:
                 moved = moved * F.embedding(rows, self.cosine)

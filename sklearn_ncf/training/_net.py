@@ -28,6 +28,7 @@ from sklearn_ncf.training._one_process import processes
 from sklearn_ncf.training._optimizers import optimizer_params
 from sklearn_ncf.training._plan import Plan
 from sklearn_ncf.training._rowwise import RowwiseAdamW, mark_tables
+from sklearn_ncf.training._shrinkage import Shrinkage
 from sklearn_ncf.training._skorch import (
     Callback,
     EarlyStopping,
@@ -49,6 +50,8 @@ class TrainingStopped(KeyboardInterrupt):
 class NCFNet(NeuralNet):
     """A skorch net that reads its batches from tensors, weights rows and refuses to go on with a broken loss."""
 
+    plan_: Plan  # by which it was built
+    shrinkage_: Shrinkage | None = None  # what draws biases, and tables trained row by row, to zero
     penalty_ = None  # of a batch's codes, added to the loss that is minimised but not to the one that is reported
     solver_: Solver | None = None  # what fits the network in the place of gradients
     shared_ = None  # what makes the steps of several processes one, a SharedTraining
@@ -168,6 +171,8 @@ class NCFNet(NeuralNet):
         if self.shared_ is not None:
             self.shared_.average_gradients()
         self._tell_history("before_step")
+        if self.shrinkage_ is not None:
+            self.shrinkage_.add_gradients()
 
     def _forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         if self.shared_ is not None and self.module_.training:
@@ -285,6 +290,7 @@ def build_net(module: type[nn.Module], module_params: dict, plan: Plan, callback
         **quiet,
     )
     net.initialize()
+    net.plan_ = plan
     if plan.solves:
         net.solver_ = plan.optimizer(plan)
     return net
@@ -309,6 +315,8 @@ def train(
     `finalized_`, unless another interrupt or an error has come in between.
     """
     net.id_counts_, net.id_means_ = (as_tensors(columns, net.device) for columns in (id_counts, id_means))
+    if net.plan_.strengths is not None:
+        net.shrinkage_ = Shrinkage(net.module_, net.optimizer_, net.id_counts_, net.plan_)
     net.set_params(train_split=None if validation is None else predefined_split(validation))
     is_settled = net.finalized_ = False
     state = None if checkpoints is None else checkpoints.state
@@ -331,6 +339,7 @@ def train(
         is_settled = True
         raise
     finally:
+        net.shrinkage_ = None
         net.set_params(train_split=None)  # or the net would hold on to the validation part
         shared, net.shared_ = net.shared_, None
         if net.history:

@@ -24,7 +24,7 @@ class Objective(nn.Module):
         In which power of the rating unit a loss is reported.
     """
 
-    l2 = 15.0
+    l2 = 20.0
     bias_l2 = 6.0  # a few ratings already say something about a bias
     rating_power = 0
 

@@ -18,7 +18,6 @@ OPTIMIZERS = {
 }
 SOLVERS = {"als": AlternatingLeastSquares}
 OPTIMIZERS |= SOLVERS
-FEW = 500  # ratings, below which the penalty is that of so many: a handful of ratings should still be learnt
 SHRINKAGE = 33.0  # weight_decay="auto" of the AdamWs: that of a whole epoch, over its batches
 ROWWISE_FROM = 70  # table rows for each row of a batch, from which on the row-wise step is the faster one
 
@@ -68,10 +67,18 @@ def has_momentum(optimizer: type) -> bool:
     return "betas" in parameters or ("momentum" in parameters and parameters["momentum"].default != 0)
 
 
+def takes_strengths(optimizer: type) -> bool:
+    """Whether it leaves it to `Shrinkage` to draw biases to zero, or everything."""
+    return optimizer in (torch.optim.Adam, RowwiseAdamW)
+
+
 def auto_weight_decay(class_: type, plan: Plan) -> float | None:
     """The decay that fits the number of ratings; None for an optimizer whose own default is as good a guess."""
     if class_ is torch.optim.Adam:
-        return plan.objective.l2 / max(plan.n_ratings, FEW)
+        of_vectors = 1.0 if plan.strengths is None else plan.strengths.vectors
+        return of_vectors * plan.objective.l2 / plan.n_penalized
+    if class_ is RowwiseAdamW and plan.strengths is not None:
+        return 0.0
     if class_ in (torch.optim.AdamW, RowwiseAdamW):
         return min(1.0, SHRINKAGE * plan.batch_size / plan.n_ratings)
     return None
@@ -90,7 +97,7 @@ def optimizer_params(plan: Plan, *, bias: str | None) -> dict:
     if weight_decay == "auto":
         weight_decay = auto_weight_decay(class_, plan)
         if class_ is torch.optim.Adam and bias is not None:
-            of_bias = weight_decay * plan.objective.bias_l2 / plan.objective.l2
+            of_bias = weight_decay * plan.objective.bias_l2 / plan.objective.l2 if plan.strengths is None else 0.0
             params["optimizer__param_groups"] = [(bias, {"weight_decay": of_bias})]
     elif weight_decay is None and "weight_decay" in options:
         weight_decay = 0.0

@@ -9,6 +9,19 @@ from sklearn_ncf.training._solvers import is_solver
 
 AUTO_BATCHES = 100  # an epoch, at least: enough steps on small data
 AUTO_BATCH_SIZE = (32, 4096)
+FEW = 500  # ratings, below which the penalty is that of so many: a handful of ratings should still be learnt
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """Strengths of an L2 penalty, in ratings.
+
+    biases : of each column, how many ratings pull a bias halfway from zero to what they say
+    vectors : what the objective's strength is multiplied with
+    """
+
+    biases: tuple[float, ...]
+    vectors: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +33,7 @@ class Plan:
     weight_decay : a number, "auto", or None for none
     positive_weight : how much more an error of a positive counts than one of another pair
     penalty_growth : power of an id's weight with which a solver's penalty grows, or "auto"
+    strengths : what the ratings say of ``weight_decay="auto"``; None where the objective says it alone
     n_rows : rows an epoch; n_ratings : rows of all fits, by which "auto" goes
     patience : epochs without improvement before it stops, None for never
     """
@@ -32,6 +46,7 @@ class Plan:
     weight_decay: float | str | None = "auto"
     positive_weight: float = 1.0
     penalty_growth: float | str = "auto"
+    strengths: Strengths | None = None
     n_rows: int = 100_000
     n_ratings: int = 100_000
     batch_size: int = 1024
@@ -44,6 +59,11 @@ class Plan:
     def solves(self) -> bool:
         """Whether a solver fits, not gradients."""
         return is_solver(self.optimizer)
+
+    @property
+    def n_penalized(self) -> int:
+        """Ratings that share an L2 penalty."""
+        return max(self.n_ratings, FEW)
 
     @property
     def n_batches(self) -> int:

@@ -33,6 +33,11 @@ class RowwiseAdamW(torch.optim.Optimizer):
         What to train; tables are told apart by `mark_tables`.
     lr, betas, eps, weight_decay
         As in ``torch.optim.AdamW``.
+
+    Attributes
+    ----------
+    penalties : dict of Tensors of shape (n_rows, 1)
+        Of tables, by the parameter: factors of an L2 penalty on rows, in each step that reads them.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class RowwiseAdamW(torch.optim.Optimizer):
         dense = [param for param in params if not getattr(param, "is_table", False)]
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__([{"params": dense}, {"params": tables}], defaults)
+        self.penalties: dict[Tensor, Tensor] = {}
         fused = all(param.device.type in ("cpu", "cuda") for param in dense)
         self._dense = torch.optim.AdamW([{"params": dense}], fused=fused, **defaults)  # there may be none
         # One group for both optimizers: a schedule that sets this one's learning rate sets the other's.
@@ -93,7 +99,7 @@ class RowwiseAdamW(torch.optim.Optimizer):
         group = self.param_groups[1]
         for table in group["params"]:
             if table.grad is not None:
-                _step_rows(table, self.state[table], group)
+                _step_rows(table, self.state[table], group, self.penalties.get(table))
         return loss
 
 
@@ -127,7 +133,7 @@ def _catch_up(table: Tensor, state: dict, rows: Tensor, kept: Tensor, group: dic
     _put_back(state, rows, kept)
 
 
-def _step_rows(table: Tensor, state: dict, group: dict) -> None:
+def _step_rows(table: Tensor, state: dict, group: dict, penalty: Tensor | None) -> None:
     """AdamW's step for the rows that have a gradient."""
     beta1, beta2 = group["betas"]
     grad = table.grad.coalesce()
@@ -135,12 +141,14 @@ def _step_rows(table: Tensor, state: dict, group: dict) -> None:
     state["step"] += 1
     shrink = max(1 - group["lr"] * group["weight_decay"], 0.0)
     state["log_decay"] += math.log(max(shrink, SMALLEST_SHRINKAGE))
-    kept = state["rows"].index_select(0, rows)
+    kept, weights = state["rows"].index_select(0, rows), table.index_select(0, rows)
+    if penalty is not None:
+        grad = torch.addcmul(grad, penalty.index_select(0, rows), weights)
     mean, square, *_ = _parts(kept)
     mean.lerp_(grad, 1 - beta1)
     square.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
     move = _direction(mean, square, state["step"], group).mul_(group["lr"])
-    table.index_copy_(0, rows, table.index_select(0, rows).mul_(shrink).sub_(move))
+    table.index_copy_(0, rows, weights.mul_(shrink).sub_(move))
     _put_back(state, rows, kept)
 
 
