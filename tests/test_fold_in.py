@@ -9,7 +9,7 @@ from sklearn.metrics import root_mean_squared_error
 from sklearn_ncf import NCFRegressor
 from sklearn_ncf.interactions import Interactions
 from sklearn_ncf.nn import EmbeddingNN
-from sklearn_ncf.training import Anchor, FoldIn, InteractionDataset, Plan, Strengths
+from sklearn_ncf.training import Anchor, FoldIn, InteractionDataset, Plan, Strengths, _fold_in
 from sklearn_ncf.training._objectives import SquaredError
 
 
@@ -50,6 +50,16 @@ def test_a_user_with_an_unbounded_output_gets_the_exact_ridge_regression():
     step = torch.linalg.solve(weighted.T @ features + strengths.diag(), weighted.T @ errors)
     found = torch.cat([net.embedding.weight[2] - start[2], net.bias.weight[2]])
     torch.testing.assert_close(found, step.float(), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("chunk_size", [1, 40])
+def test_the_size_of_chunks_changes_nothing(monkeypatch, chunk_size):
+    rng = np.random.default_rng(0)
+    rows, ratings = torch.tensor(rng.integers(4, size=(30, 2))), rng.uniform(-4, 4, size=30)
+    expected, _, _ = trained_on(rows, ratings, sweeps=2)
+    monkeypatch.setattr(_fold_in, "CHUNK_SIZE", chunk_size)
+    found, _, _ = trained_on(rows, ratings, sweeps=2)
+    torch.testing.assert_close(found.state_dict(), expected.state_dict())
 
 
 def test_ids_without_rows_stay_and_those_with_many_earlier_ratings_hardly_move():

@@ -172,6 +172,7 @@ def test_a_fitted_model_keeps_nothing_of_its_training(quick, optimizer):
     X, y = tastes()
     net = quick(optimizer=optimizer).fit(X, y).net_
     assert not net.optimizer_.state
+    assert not getattr(net.optimizer_, "penalties", None)
     assert all(parameter.grad is None for parameter in net.module_.parameters())
     history = net.module_.history
     tensors = [name for name, value in vars(history).items() if isinstance(value, torch.Tensor)]

@@ -70,9 +70,7 @@ class InteractionHistory(nn.Module):
         # of users and of items, by ratings: the mean history without what is particular, and the root of its length
         self.register_buffer("typical", weight.new_zeros(2, width))
         self.register_buffer("typical_root", weight.new_zeros(2, 1))
-        self.register_buffer(
-            "lift", weight.new_zeros(n_rows, 1)
-        )  # share of the typical history that an id has been given
+        self.register_buffer("lift", weight.new_zeros(n_rows, 1))  # share of the typical history that an id was given
         self._share: Tensor | None = None  # of a neighbor in a history, while there is training
         self.average: Callable[[list[Tensor]], None] | None = None  # over processes that train together, in place
 

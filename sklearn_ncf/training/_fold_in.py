@@ -10,8 +10,7 @@ from sklearn_ncf.training._batches import InteractionDataset
 from sklearn_ncf.training._objectives import SquaredError
 from sklearn_ncf.training._solvers import Solver
 
-IDS_CHUNK_SIZE = 2048  # to solve for at once: bounds the memory of their matrices,
-ROWS_CHUNK_SIZE = 4096  # and that of the products that add up to them
+CHUNK_SIZE = 2**23  # numbers in the matrices of ids solved for at once, and in the products that add up to them
 HALVINGS = 4  # of an id's step that would make its errors larger, before it stays
 
 
@@ -45,9 +44,10 @@ class FoldIn(Solver):
         network.eval()
         if network.history is not None:
             network.history.train()  # a rating is no part of the histories from which it is predicted
+        chunk_size = self._chunk_size()
         for column in range(codes.shape[1]):
             rows, order = network.table_rows(codes)[:, column].sort(stable=True)
-            for part, ids in _chunks(rows):
+            for part, ids in _chunks(rows, chunk_size):
                 self._solve(network, column, ids, *(value[order[part]] for value in (codes, ratings, weights)))
         errors = self._errors(network, codes, ratings)
         network.train()
@@ -61,7 +61,7 @@ class FoldIn(Solver):
         moved = self._moved(ids)
         right_side = torch.zeros_like(held).index_add_(0, place, 2 * slopes * (weights * errors).unsqueeze(1))
         matrix = (held + 1e-6).diag_embed()
-        for rows in torch.arange(len(place), device=place.device).split(ROWS_CHUNK_SIZE):
+        for rows in torch.arange(len(place), device=place.device).split(self._chunk_size()):
             of_rows = slopes[rows]
             products = (2 * weights[rows, None] * of_rows).unsqueeze(2) * of_rows.unsqueeze(1)
             matrix.index_add_(0, place[rows], products)
@@ -103,6 +103,10 @@ class FoldIn(Solver):
             predicted = network.score(network.vectors(rows), network.summed_bias(rows))
         return (ratings - predicted.detach()) / self.plan.scale
 
+    def _chunk_size(self) -> int:
+        """Matrices of an id, or products of a row, that make a chunk."""
+        return max(1, CHUNK_SIZE // sum(table.weight.shape[1] for table in self.anchor.tables) ** 2)
+
     def _tables(self, network) -> Iterator[tuple[Tensor, Tensor]]:
         """The tables of vectors and of biases, and the strengths with which their rows are held."""
         return (
@@ -120,10 +124,10 @@ class FoldIn(Solver):
             table[ids] = part + moved
 
 
-def _chunks(rows: Tensor) -> Iterator[tuple[slice, Tensor]]:
-    """Slices of sorted table rows that hold all ratings of some ids each, and these ids."""
+def _chunks(rows: Tensor, n_ids: int) -> Iterator[tuple[slice, Tensor]]:
+    """Slices of sorted table rows that hold all ratings of `n_ids` ids each, and these ids."""
     ids, counts = rows.unique_consecutive(return_counts=True)
     ends = counts.cumsum(0)
-    for part in torch.arange(len(ids)).split(IDS_CHUNK_SIZE):
+    for part in torch.arange(len(ids)).split(n_ids):
         first, last = part[0], part[-1]
         yield slice(int(ends[first] - counts[first]), int(ends[last])), ids[first : last + 1]

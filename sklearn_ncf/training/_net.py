@@ -348,6 +348,8 @@ def train(
         net._tell_history("end_training")
         if net.solver_ is not None:
             net.solver_.end_training()
+        if isinstance(net.optimizer_, RowwiseAdamW):
+            net.optimizer_.penalties.clear()
         net.optimizer_.state.clear()  # several times the tables' memory, and no later training starts from it
         for parameter in net.module_.parameters():
             parameter.grad = None
