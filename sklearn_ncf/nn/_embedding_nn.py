@@ -10,7 +10,7 @@ from sklearn_ncf.nn._cold_start import N_SPECIAL, fill_untrained
 from sklearn_ncf.nn._dropout import FastDropout
 from sklearn_ncf.nn._grid import EncodedItems, EncodedQueries, score_grid_by_parts
 from sklearn_ncf.nn._history import InteractionHistory
-from sklearn_ncf.nn._layers import new_embedding, new_mlp, pairwise_products
+from sklearn_ncf.nn._layers import look_up, new_embedding, new_mlp, pairwise_products
 from sklearn_ncf.nn._network import ITEM, Network
 from sklearn_ncf.nn._output_link import OUTPUT_LINKS
 from sklearn_ncf.nn._subset import Subset
@@ -284,11 +284,13 @@ class EmbeddingNN(Subset, Network):
 
     def summed_bias(self, rows: Tensor) -> Tensor:
         """Sums of the biases of rows of the table, shape (..., n_columns) to (...)."""
-        return self.intercept.new_zeros(rows.shape[:-1]) if self.bias is None else self.bias(rows).sum(dim=(-2, -1))
+        if self.bias is None:
+            return self.intercept.new_zeros(rows.shape[:-1])
+        return look_up(self.bias, rows).sum(dim=(-2, -1))
 
     def vectors(self, rows: Tensor) -> Tensor:
         """The vectors of rows of the table, of any shape, with their histories': they end in one more dimension."""
-        vectors = self.embedding(rows)
+        vectors = look_up(self.embedding, rows)
         return vectors if self.history is None else vectors + self.history(rows)
 
     def set_interactions(self, codes: Tensor, n_batches: int, *, storage=None) -> None:

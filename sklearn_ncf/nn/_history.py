@@ -188,7 +188,7 @@ class InteractionHistory(nn.Module):
     def _gather(self, pairs: Tensor, gradient: Tensor) -> None:
         of_sums = (gradient * self._share[pairs]).flatten(0, 1)
         self._of_sums.index_add_(0, pairs.flatten(), of_sums)
-        self._of_weight.index_add_(0, pairs.flip(1).flatten(), of_sums, alpha=-1)
+        self._of_weight.index_add_(0, pairs.flip(1).flatten(), -of_sums)  # a fraction of the time that alpha=-1 takes
         self._n_gathered += 1
 
     @torch.no_grad()

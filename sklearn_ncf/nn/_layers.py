@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils import skip_init
 
 from sklearn_ncf.nn._dropout import FastDropout
@@ -44,6 +45,31 @@ def _new_linear(n_in: int, n_out: int, *, device: torch.device, dtype: torch.dty
     nn.init.uniform_(layer.bias, generator=generator)
     nn.init.zeros_(layer.bias)
     return layer
+
+
+class _LookUp(torch.autograd.Function):
+    """Rows of a table, whose dense gradient on a CPU takes a third of the time of torch's own."""
+
+    @staticmethod
+    def forward(ctx, weight: Tensor, rows: Tensor) -> Tensor:
+        ctx.save_for_backward(rows)
+        ctx.shape = weight.shape
+        return F.embedding(rows, weight)
+
+    @staticmethod
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+        (rows,) = ctx.saved_tensors
+        return gradient.new_zeros(ctx.shape).index_add_(0, rows.flatten(), gradient.flatten(0, -2)), None
+
+
+def look_up(table: nn.Embedding, rows: Tensor) -> Tensor:
+    """What a table gives for some of its rows."""
+    weight = table.weight
+    is_trained = torch.is_grad_enabled() and weight.requires_grad and not table.sparse
+    hooks = table._forward_hooks or table._forward_pre_hooks
+    if type(table) is nn.Embedding and is_trained and weight.device.type == "cpu" and not hooks:
+        return _LookUp.apply(weight, rows)
+    return table(rows)
 
 
 def pairwise_products(vectors: Tensor) -> Tensor:
