@@ -1,6 +1,6 @@
 """What each default is worth, on validation parts inside the training parts: python -m benchmarks.defaults [--quick].
 
-Of every data set the test part of benchmarks.accuracy's first fold is put aside and never read; a tenth of the rest
+Of every data set the test set of benchmarks.accuracy's first fold is put aside and never read; a tenth of the rest
 validates. Each line changes one parameter of NCFRegressor().
 """
 

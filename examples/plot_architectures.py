@@ -47,7 +47,7 @@ for (use_history, group), marker in zip(table.groupby("use_history"), "s^", stri
     axes.plot(group["seconds"], group["RMSE"], marker, markersize=10, label=label)
     for row in group.itertuples():
         axes.annotate(row.architecture, (row.seconds, row.RMSE), xytext=(8, 6), textcoords="offset points")
-axes.set(xlabel="seconds to train", ylabel="RMSE on the test part (stars)", title="Three networks, ten epochs each")
+axes.set(xlabel="seconds to train", ylabel="RMSE on the test set (stars)", title="Three networks, ten epochs each")
 axes.margins(0.25, 0.15)
 axes.set_xlim(left=0)
 axes.grid(alpha=0.4)

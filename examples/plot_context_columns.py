@@ -48,7 +48,7 @@ counts = train["month"].value_counts().loc[months.encoder_.categories_[2]]
 
 figure, axes = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
 axes.plot(list(errors.values()), list(errors), "o", markersize=9)
-axes.set(xlabel="RMSE on the test part (stars)", title="Context lowers the error")
+axes.set(xlabel="RMSE on the test set (stars)", title="Context lowers the error")
 axes.grid(axis="x", alpha=0.4)
 axes.invert_yaxis()
 axes.margins(x=0.1, y=0.2)

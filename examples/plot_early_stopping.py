@@ -52,7 +52,7 @@ print(steps.history_[["epoch", "valid_loss", "learning_rate", "vector_length"]].
 one_cycle = NCFRegressor(max_epochs=20, **shared).fit(X_train, y_train)
 
 for name, model in {"constant": constant, "steps": steps, "one cycle": one_cycle}.items():
-    print(f"{name}: RMSE {root_mean_squared_error(y_test, model.predict(X_test)):.4f} on the test part")
+    print(f"{name}: RMSE {root_mean_squared_error(y_test, model.predict(X_test)):.4f} on the test set")
 
 for title, model in {"In steps": steps, "One cycle": one_cycle}.items():
     figure, axes = plt.subplots(figsize=(5.6, 4.6), layout="constrained")

@@ -48,7 +48,7 @@ for name, model in models.items():
     model.fit(X_train, y_train)
     rmse = np.sqrt(np.mean((model.predict(X_test) - y_test) ** 2))
     seconds = model.history_["duration"].sum()
-    print(f"{name}: RMSE {rmse:.3f} on the test part, {model.n_iter_} epochs in {seconds:.0f} seconds")
+    print(f"{name}: RMSE {rmse:.3f} on the test set, {model.n_iter_} epochs in {seconds:.0f} seconds")
 
 # %%
 # First how both learn, then what they predict for each rating that users gave.
@@ -75,6 +75,6 @@ for (name, model), shift in zip(models.items(), (-0.1, 0.1), strict=True):
     )
     drawn["boxes"][0].set_label(name)
 axes.plot([0.5, 5], [0.5, 5], ":", color="gray", label="as given")
-axes.set(xlabel="rating given (stars)", ylabel="rating predicted (stars)", title="Predictions on the test part")
+axes.set(xlabel="rating given (stars)", ylabel="rating predicted (stars)", title="Predictions on the test set")
 axes.legend(loc="lower right")
 plt.show()

@@ -46,11 +46,11 @@ for half_life, found in zip(half_lives, validation, strict=True):
 # %%
 # The half-life is chosen; what it is worth is measured on ratings that had no part in the choice.
 faded, plain = (error(half_life, second, None) for half_life in (best, np.inf))
-print(f"test part: half-life of {best} years {faded:.4f}, all alike {plain:.4f}")
+print(f"test set: half-life of {best} years {faded:.4f}, all alike {plain:.4f}")
 
 figure, axes = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
 axes.plot(range(len(half_lives)), validation, "o-", label="validation part")
-axes.plot([half_lives.index(best), len(half_lives) - 1], [faded, plain], "s", color="tab:orange", label="test part")
+axes.plot([half_lives.index(best), len(half_lives) - 1], [faded, plain], "s", color="tab:orange", label="test set")
 axes.set_xticks(range(len(half_lives)), [*(f"{half_life:g}" for half_life in half_lives[:-1]), "none"])
 axes.set(xlabel="half-life of a rating's weight, years", ylabel="RMSE (stars)", title="Old ratings fade")
 axes.legend()

@@ -61,7 +61,7 @@ pd.Series(halving.best_params_)
 # %%
 # A search is fitted again on all its rows, and then predicts.
 for name, found in (("grid", search), ("halving", halving)):
-    print(f"{name}: RMSE {root_mean_squared_error(y_test, found.predict(X_test)):.4f} on the test part")
+    print(f"{name}: RMSE {root_mean_squared_error(y_test, found.predict(X_test)):.4f} on the test set")
 
 # %%
 # First the grid, where each cell is a candidate. Then the halving, where each line is a random candidate; those that

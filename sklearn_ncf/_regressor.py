@@ -92,7 +92,8 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
 
     checkpoint_dir : str or path-like, default=None
         Folder in which a fit keeps its state after each epoch. A fit that was cut off, with the same parameters and
-        data, resumes from there to the same bits, and one that was finished is loaded. See ``docs/saving.md``.
+        data, resumes from there with bitwise identical results, and one that was finished is loaded. See
+        ``docs/saving.md``.
 
     keep_checkpoints : bool, default=False
         Whether the states of all epochs stay in `checkpoint_dir`, rather than the last one alone.
@@ -332,7 +333,7 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         The first call is a `fit`. Each later one learns the vectors and biases of the ids in the given rows, new ones
         in any column among them: with squared error by ridge regressions, one per id, three times in turn for each
         column, with another loss by gradients, in `max_epochs` passes over these rows. An id is held to its place the
-        more strongly, the more ratings it has had before, by a quadratic penalty as in elastic weight consolidation
+        more strongly, the more earlier ratings it has, by a quadratic penalty as in elastic weight consolidation
         (Kirkpatrick et al. 2017). No known code, nothing of other ids and nothing that ids have in common changes, nor
         do `rating_range_`, the loss's unit and `mean_rating_`: with ``rating_range="auto"``, ratings outside are
         clipped, with a warning. Calls that saw a single rating value tell none of these: the next one learns them, as a

@@ -118,7 +118,7 @@ def _part_to_train(data, learned, settings):
     largest_batch = settings.auto_batch_size(n_rows_seen(data.encoder))
     batch_size = min(largest_batch, max(SMALLEST_BATCH, len(rows) // BATCHES))
     plan = settings.changed(weight_decay=None).plan(data, n_ids, len(rows), batch_size=batch_size)
-    folds_in = isinstance(settings.architecture, str) and FoldIn.supports(None, {}, settings.objective)
+    folds_in = isinstance(settings.architecture, str) and FoldIn.supports(settings.network, {}, settings.objective)
     if folds_in:
         plan = replace(plan, optimizer=FoldIn, max_epochs=min(settings.max_epochs, SWEEPS))
     part = settings.net(n_ids, data.output, plan)

@@ -1,9 +1,10 @@
 """Neural collaborative filtering networks: torch alone, integer codes in, one score per row out."""
 
 from sklearn_ncf.nn._cold_start import N_SPECIAL
+from sklearn_ncf.nn._cold_start import block_of as block_of  # for the rest of this library, as all that is not below
 from sklearn_ncf.nn._dropout import FastDropout
 from sklearn_ncf.nn._embedding_nn import ARCHITECTURES, EmbeddingNN
-from sklearn_ncf.nn._embedding_nn import bias_of as bias_of  # for the rest of this library, as all that is not below
+from sklearn_ncf.nn._embedding_nn import bias_of as bias_of
 from sklearn_ncf.nn._embedding_nn import reads_standard_rows as reads_standard_rows
 from sklearn_ncf.nn._generators import drawing_from as drawing_from
 from sklearn_ncf.nn._generators import drawing_no_tables as drawing_no_tables

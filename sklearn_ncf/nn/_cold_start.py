@@ -10,13 +10,18 @@ PRIOR = 15.0  # strength of the pull to the mean, in ratings; anything from 1 to
 IDS_AT_MOST = 10_000  # of the other column to fit the unknown id to: more take time and tell no more
 
 
+def block_of(module, column: int) -> slice:
+    """The rows of a column in a table, those of the missing and the unknown id included."""
+    rows = module.column_rows(column)
+    return slice(rows.start - N_SPECIAL, rows.stop)
+
+
 @torch.no_grad()
 def fill_untrained(module, counts: Sequence[Tensor], means: Sequence[Tensor] | None) -> None:
     """See `EmbeddingNN.fill_untrained`."""
     blocks = []
     for column, n_ratings in enumerate(counts):
-        rows = module.column_rows(column)
-        blocks.append(slice(rows.start - N_SPECIAL, rows.stop))
+        blocks.append(block_of(module, column))
         if not n_ratings[N_SPECIAL:].any():
             continue
         share = n_ratings / n_ratings[N_SPECIAL:].sum()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from sklearn_ncf.nn._cold_start import N_SPECIAL
+from sklearn_ncf.nn._cold_start import N_SPECIAL, block_of
 
 NO_HALVES = "The networks must be a GMF and an MLP with the ids and parameters of this NeuMF."
 
@@ -37,9 +37,8 @@ class Subset:
         self._take_all_but_tables(other)
         for name, table in self.tables(counts=True).items():
             for column in range(len(self.n_ids)):
-                mine, theirs = self.column_rows(column), other.column_rows(column)
-                learnt = other.tables(counts=True)[name][theirs.start - N_SPECIAL : theirs.stop]
-                block = table[mine.start - N_SPECIAL : mine.stop]
+                learnt = other.tables(counts=True)[name][block_of(other, column)]
+                block = table[block_of(self, column)]
                 block[: len(learnt)] = learnt
                 block[len(learnt) :] = learnt[N_SPECIAL - 1]
 

@@ -40,7 +40,7 @@ class AlternatingLeastSquares(Solver):
     With ``weight_decay="auto"`` a user's vector is drawn not to zero but to where users stand in general, the more so
     the fewer items the user has: the penalty is :math:`\lambda_u (1 + 1/m_u) \lVert p_u - s_u \bar p \rVert^2`, with
     :math:`m_u = |N(u)|`, :math:`s_u = 50 / (50 + m_u)` and :math:`\bar p` the mean of the users' vectors, weighted by
-    :math:`\lambda_u (1 + 1/m_u) s_u`, which has a penalty of its own, the sum of these weights times
+    :math:`\lambda_u (1 + 1/m_u) s_u`. The mean is penalized too, by the sum of these weights times
     :math:`1 - s_u`. Without, users with one or two items would get lists below popularity.
 
     A sweep takes a few steps of conjugate gradients from the last vectors (Takács et al. 2011), whose cost grows with

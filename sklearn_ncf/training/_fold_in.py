@@ -33,7 +33,7 @@ class FoldIn(Solver):
 
     @classmethod
     def supports(cls, module: type[nn.Module], module_params: dict, objective: type) -> bool:
-        """Whether errors are squared, and nothing is known of the network's rows but that they have slopes."""
+        """Whether errors are squared."""
         return objective is SquaredError
 
     @torch.no_grad()
@@ -44,10 +44,9 @@ class FoldIn(Solver):
         network.eval()
         if network.history is not None:
             network.history.train()  # a rating is no part of the histories from which it is predicted
-        chunk_size = self._chunk_size()
         for column in range(codes.shape[1]):
             rows, order = network.table_rows(codes)[:, column].sort(stable=True)
-            for part, ids in _chunks(rows, chunk_size):
+            for part, ids in _chunks(rows, self._chunk_size()):
                 self._solve(network, column, ids, *(value[order[part]] for value in (codes, ratings, weights)))
         errors = self._errors(network, codes, ratings)
         network.train()
@@ -57,7 +56,7 @@ class FoldIn(Solver):
         """Take the step of some ids, of all of their rows."""
         errors, slopes = self._slopes(network, column, codes, ratings)
         place = torch.searchsorted(ids, network.table_rows(codes)[:, column].contiguous())
-        held = torch.cat([pull[ids].expand(-1, table.shape[1]) for table, pull in self._tables(network)], dim=1)
+        held = torch.cat([pull[ids].expand(-1, table.shape[1]) for table, pull in self._tables()], dim=1)
         moved = self._moved(ids)
         right_side = torch.zeros_like(held).index_add_(0, place, 2 * slopes * (weights * errors).unsqueeze(1))
         matrix = (held + 1e-6).diag_embed()
@@ -72,16 +71,16 @@ class FoldIn(Solver):
             of_ratings = torch.zeros_like(held[:, 0]).index_add_(0, place, squares)
             return of_ratings + (held * self._moved(ids).square()).sum(1) / 2
 
-        before, start = losses(), [table[ids] for table, _ in self._tables(network)]
+        before, start = losses(), [table[ids] for table, _ in self._tables()]
         share = torch.ones_like(before)
         for _ in range(HALVINGS):
-            self._put(network, ids, start, step * share.unsqueeze(1))
+            self._put(ids, start, step * share.unsqueeze(1))
             worse = ~(losses() <= before)
             if not worse.any():
                 return
             share[worse] /= 2
         share[worse] = 0
-        self._put(network, ids, start, step * share.unsqueeze(1))
+        self._put(ids, start, step * share.unsqueeze(1))
 
     def _slopes(self, network, column: int, codes: Tensor, ratings: Tensor) -> tuple[Tensor, Tensor]:
         """Errors of rows in spreads of the ratings, and how ratings change with the column's vectors and biases."""
@@ -107,7 +106,7 @@ class FoldIn(Solver):
         """Matrices of an id, or products of a row, that make a chunk."""
         return max(1, CHUNK_SIZE // sum(table.weight.shape[1] for table in self.anchor.tables) ** 2)
 
-    def _tables(self, network) -> Iterator[tuple[Tensor, Tensor]]:
+    def _tables(self) -> Iterator[tuple[Tensor, Tensor]]:
         """The tables of vectors and of biases, and the strengths with which their rows are held."""
         return (
             (table.weight, pull.unsqueeze(1)) for table, pull in zip(self.anchor.tables, self.anchor.pulls, strict=True)
@@ -118,9 +117,9 @@ class FoldIn(Solver):
         tables = zip(self.anchor.tables, self.anchor.places, strict=True)
         return torch.cat([table.weight[ids] - place[ids] for table, place in tables], dim=1)
 
-    def _put(self, network, ids: Tensor, start: list[Tensor], step: Tensor) -> None:
+    def _put(self, ids: Tensor, start: list[Tensor], step: Tensor) -> None:
         widths = [part.shape[1] for part in start]
-        for (table, _), part, moved in zip(self._tables(network), start, step.split(widths, dim=1), strict=True):
+        for (table, _), part, moved in zip(self._tables(), start, step.split(widths, dim=1), strict=True):
             table[ids] = part + moved
 
 

@@ -339,7 +339,6 @@ def train(
         is_settled = True
         raise
     finally:
-        net.shrinkage_ = None
         net.set_params(train_split=None)  # or the net would hold on to the validation part
         shared, net.shared_ = net.shared_, None
         if net.history:
@@ -348,8 +347,9 @@ def train(
         net._tell_history("end_training")
         if net.solver_ is not None:
             net.solver_.end_training()
-        if isinstance(net.optimizer_, RowwiseAdamW):
-            net.optimizer_.penalties.clear()
+        if net.shrinkage_ is not None:
+            net.shrinkage_.end_training()
+        net.shrinkage_ = None
         net.optimizer_.state.clear()  # several times the tables' memory, and no later training starts from it
         for parameter in net.module_.parameters():
             parameter.grad = None

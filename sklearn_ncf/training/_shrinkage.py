@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from sklearn_ncf.interactions import Interactions
-from sklearn_ncf.nn import N_SPECIAL, EmbeddingNN
+from sklearn_ncf.nn import N_SPECIAL, EmbeddingNN, block_of
 from sklearn_ncf.storage import blocks_of
 from sklearn_ncf.training._plan import Plan, Strengths
 from sklearn_ncf.training._rowwise import RowwiseAdamW
@@ -45,10 +45,11 @@ class Shrinkage:
         strengths, n_batches = plan.strengths, plan.n_batches
         of_vectors = strengths.vectors * plan.objective.l2 / plan.n_penalized
         self._dense: list[tuple[Tensor, Tensor | float]] = []
+        self._rowwise = getattr(optimizer, "penalties", {})  # of tables
         if module.bias is not None:
             of_bias = torch.zeros_like(module.bias.weight)
             for column, strength in enumerate(strengths.biases):
-                of_bias[_block(module, column)] = 2 * strength / plan.n_penalized
+                of_bias[block_of(module, column)] = 2 * strength / plan.n_penalized
         if not isinstance(optimizer, RowwiseAdamW):
             if module.bias is not None:
                 self._dense = [(module.bias.weight, of_bias)]
@@ -56,12 +57,11 @@ class Shrinkage:
         shares = torch.zeros_like(module.embedding.weight[:, :1])
         for column, n_ratings in enumerate(counts):
             n_reading = n_batches * -torch.expm1(-n_ratings.clamp(min=1) / n_batches)  # in expectation
-            shares[_block(module, column), 0] = n_batches / n_reading.clamp(min=1)
-        optimizer.penalties[module.embedding.weight] = of_vectors * shares
+            shares[block_of(module, column), 0] = n_batches / n_reading.clamp(min=1)
+        self._rowwise[module.embedding.weight] = of_vectors * shares
         if module.bias is not None:
-            optimizer.penalties[module.bias.weight] = of_bias * shares
-        tables = optimizer.penalties
-        self._dense = [(parameter, of_vectors) for parameter in module.parameters() if parameter not in tables]
+            self._rowwise[module.bias.weight] = of_bias * shares
+        self._dense = [(parameter, of_vectors) for parameter in module.parameters() if parameter not in self._rowwise]
 
     @torch.no_grad()
     def add_gradients(self) -> None:
@@ -70,11 +70,9 @@ class Shrinkage:
             if parameter.grad is not None:
                 parameter.grad += strength * parameter
 
-
-def _block(module: EmbeddingNN, column: int) -> slice:
-    """The rows of a column in a table, those of the missing and the unknown id included."""
-    rows = module.column_rows(column)
-    return slice(rows.start - N_SPECIAL, rows.stop)
+    def end_training(self) -> None:
+        """Release the penalties."""
+        self._rowwise.clear()
 
 
 def estimate_strengths(interactions: Interactions, *, has_biases: bool = True) -> Strengths:
