@@ -70,7 +70,7 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         It is 33 `batch_size` / `n` with AdamW, and a class's own default with any other.
 
     batch_size : int or "auto", default="auto"
-        Ratings a step. ``"auto"`` is a hundredth of the rows, at least 32 and at most 4096.
+        Ratings a step. ``"auto"`` is a hundredth of the rows, at least 32 and at most 8192 with GMF, 4096 else.
 
     max_epochs : int, default=20
         Passes over the ratings, fewer if training stops early.

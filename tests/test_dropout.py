@@ -39,23 +39,25 @@ def test_expectation_is_kept_and_kept_components_have_one_scale(p):
     assert abs(kept.double().mean().item() - 1) < SIGMAS * ((1 - share) / share / N) ** 0.5
 
 
-@pytest.mark.parametrize("byte", range(8))
-def test_every_byte_of_the_random_numbers_drops_alike(byte):
-    dropped = (masks(0.3).view(-1, 8)[:, byte] == 0).double().mean().item()
-    assert abs(dropped - 77 / 256) < SIGMAS * (0.3 * 0.7 / (N / 8)) ** 0.5
+@pytest.mark.parametrize(("p", "n_in_integer"), [(0.3, 8), (13 / 16, 16), (0.25, 32), (0.5, 64)])
+def test_every_part_of_the_random_numbers_drops_alike(p, n_in_integer):
+    dropped = (masks(p).view(-1, n_in_integer) == 0).double().mean(dim=0)
+    expected = 1 - round((1 - p) * 256) / 256
+    assert (dropped - expected).abs().max().item() < SIGMAS * (p * (1 - p) / (N / n_in_integer)) ** 0.5
 
 
 def correlation(first, second):
     return torch.corrcoef(torch.stack([(first > 0).double(), (second > 0).double()]))[0, 1].abs().item()
 
 
-def test_masks_of_other_seeds_calls_and_neighbours_are_independent():
+@pytest.mark.parametrize("p", [0.4, 0.5, 0.75, 3 / 16])
+def test_masks_of_other_seeds_calls_and_neighbours_are_independent(p):
     bound = SIGMAS / N**0.5
-    mask = masks(0.4)
-    assert correlation(mask, masks(0.4, seed=1)) < bound
-    again = FastDropout(0.4).train()(torch.ones(N))  # the same generator, further on
+    mask = masks(p)
+    assert correlation(mask, masks(p, seed=1)) < bound
+    again = FastDropout(p).train()(torch.ones(N))  # the same generator, further on
     assert correlation(mask, again) < bound
-    for lag in (1, 2, 7, 8, 9, 64):
+    for lag in (1, 2, 4, 7, 8, 9, 64):
         assert correlation(mask[lag:], mask[:-lag]) < bound
 
 

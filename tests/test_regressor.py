@@ -10,7 +10,7 @@ import torch
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
-from sklearn_ncf import IdEncoder, NCFRegressor
+from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor
 from sklearn_ncf.datasets import make_ratings
 
 
@@ -340,8 +340,10 @@ def test_optimizer_can_be_a_class_of_torch(quick, ratings):
 
 
 def test_batch_size_auto_gives_small_data_small_batches(ratings):
-    for n_rows, expected in [(100, 32), (10_000, 100), (1_000_000, 4096)]:
+    for n_rows, expected in [(100, 32), (10_000, 100), (1_000_000, 8192)]:
         assert NCFRegressor()._settings.auto_batch_size(n_rows) == expected
+    for other in (NCFRanker(), NCFRegressor(architecture="mlp")):
+        assert other._settings.auto_batch_size(1_000_000) == 4096
     assert NCFRegressor(batch_size=7)._settings.auto_batch_size(10_000) == 7
 
 

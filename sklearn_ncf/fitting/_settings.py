@@ -33,6 +33,7 @@ from sklearn_ncf.training import (
 AUTO_NEGATIVES = {"gmf": 1024}  # shared by a mini-batch, where they cost one product of two matrices,
 LAYERED_NEGATIVES = 16  # and where each of them costs a pass through layers
 FEW_NEGATIVES = 4  # the paper's number
+LARGEST_OF_GMF = 8192  # batch_size="auto" of ratings; through layers, batches as large learn less
 GRADIENT_DIM, GRADIENT_EPOCHS = 64, 20  # what "auto" stands for with gradients,
 SOLVER_DIM, SOLVER_EPOCHS = 256, 10  # and with least squares, where width costs little,
 LARGEST_TABLE = 2**28  # unless the tables have more numbers than these, a gibibyte
@@ -127,7 +128,10 @@ class Settings:
 
     def auto_batch_size(self, n_rows):
         """The parameter `batch_size`, or what "auto" stands for."""
-        return auto_batch_size(n_rows) if self.batch_size == "auto" else self.batch_size
+        if self.batch_size != "auto":
+            return self.batch_size
+        is_gmf = not self.ranks and self.architecture == "gmf"
+        return auto_batch_size(n_rows, LARGEST_OF_GMF) if is_gmf else auto_batch_size(n_rows)
 
     def resolved(self, rows, n_ids, last_fit):
         """The same with a number for each "auto" that depends on the data.

@@ -8,9 +8,10 @@ from torch.nn import functional as F
 
 from sklearn_ncf.nn._cold_start import N_SPECIAL, fill_untrained
 from sklearn_ncf.nn._dropout import FastDropout
+from sklearn_ncf.nn._gmf_training import gmf_scores, has_gmf_training
 from sklearn_ncf.nn._grid import EncodedItems, EncodedQueries, score_grid_by_parts
 from sklearn_ncf.nn._history import InteractionHistory
-from sklearn_ncf.nn._layers import look_up, new_embedding, new_mlp, pairwise_products
+from sklearn_ncf.nn._layers import has_hooks, look_up, new_embedding, new_mlp, pairwise_products
 from sklearn_ncf.nn._network import ITEM, Network
 from sklearn_ncf.nn._output_link import OUTPUT_LINKS
 from sklearn_ncf.nn._subset import Subset
@@ -185,6 +186,8 @@ class EmbeddingNN(Subset, Network):
             Scores, in rating units.
         """
         rows = self.table_rows(codes)
+        if self.training and torch.is_grad_enabled() and has_gmf_training(self) and is_standard(self):
+            return self.to_ratings(gmf_scores(self, rows))
         return self.score(self.embedding_dropout(self.vectors(rows)), self.summed_bias(rows))
 
     def score_lists(self, codes: Tensor, items: Tensor) -> Tensor:
@@ -381,7 +384,7 @@ def is_standard(module: EmbeddingNN) -> bool:
     """Whether a network computes its scores as `EmbeddingNN` does: no method, layer or hook of it is another one."""
     if not keeps(type(module), SCORING) or any(name in vars(module) for name in SCORING):
         return False
-    if any(part._forward_hooks or part._forward_pre_hooks for part in module.modules()):
+    if any(has_hooks(part) for part in module.modules()):
         return False
     layers = [] if module.mlp is None else [type(layer) for layer in module.mlp]
     tables = [type(table) for table in (module.embedding, module.bias) if table is not None]

@@ -102,8 +102,8 @@ class InteractionHistory(nn.Module):
         self._first_item = int(first_rows[1]) - N_SPECIAL
         self._share = self._share_of(self.counts)
         self._interval = max(1, n_batches // self.REFRESHES)
-        self._of_sums = torch.zeros_like(weight)  # gradients gathered
-        self._of_weight = torch.zeros_like(weight)
+        self._of_sums = torch.zeros_like(weight)  # gradients gathered, of the histories
+        self._of_weight = torch.zeros_like(weight)  # and of the vectors that were left out of them
         self._n_gathered = 0
         self._refresh()
 
@@ -130,16 +130,34 @@ class InteractionHistory(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """The histories' vectors of table rows, shape (n, n_columns) to (n, n_columns, width)."""
+        vectors = F.embedding(rows, self.summed)
         if not (self.training and torch.is_grad_enabled()) or self._share is None:
-            return F.embedding(rows, self.summed)
-        with torch.no_grad():
-            vectors = F.embedding(rows, self.summed)
-            pairs = rows[:, :2]
-            vectors[:, :2] -= F.embedding(pairs.flip(1), self.weight) * self._share[pairs]
+            return vectors
+        pairs = rows[:, :2]
+        self._leave_out(pairs, vectors[:, :2])
         if self.weight.requires_grad:
             vectors.requires_grad_()
-            vectors.register_hook(lambda gradient: self._gather(pairs, gradient[:, :2]))
+            vectors.register_hook(lambda gradient: self.gather(pairs, gradient[:, :2]))
         return vectors
+
+    def add_to(self, vectors: Tensor, pairs: Tensor) -> bool:
+        """Add the histories' vectors of pairs in training in place; returns whether `gather` is to get gradients."""
+        vectors += F.embedding(pairs, self.summed)
+        if self._share is None:
+            return False
+        self._leave_out(pairs, vectors)
+        return self.weight.requires_grad
+
+    @torch.no_grad()
+    def gather(self, pairs: Tensor, gradient: Tensor, of_table: Tensor | None = None) -> None:
+        """Take the gradients of pairs' histories, (n, 2, width); `of_table` has their sums by row."""
+        if of_table is None:
+            self._of_sums.index_add_(0, pairs.flatten(), gradient.flatten(0, 1))
+        else:
+            self._of_sums += of_table
+        of_others = gradient * F.embedding(pairs, self._share).neg_()  # alpha=-1 would take longer
+        self._of_weight.index_add_(0, pairs.flip(1).flatten(), of_others.flatten(0, 1))
+        self._n_gathered += 1
 
     def look_up(self, rows: Tensor) -> Tensor:
         """The histories' vectors of table rows, of any shape, that stand in no pair: those of negatives."""
@@ -155,7 +173,7 @@ class InteractionHistory(nn.Module):
             return
         if self.average is not None:
             self.average([self._of_sums, self._of_weight])
-        for rows, summed in self._sums_of(self._of_sums):
+        for rows, summed in self._sums_of(self._of_sums.mul_(self._share)):
             self._of_weight[rows] += summed
         self.weight.grad = self._of_weight.div_(self._n_gathered)
 
@@ -179,17 +197,15 @@ class InteractionHistory(nn.Module):
 
     @torch.no_grad()
     def _gather_negatives(self, rows: Tensor, gradient: Tensor) -> None:
-        self._of_sums.index_add_(0, rows.flatten(), (gradient * self._share[rows]).flatten(0, -2))
+        self._of_sums.index_add_(0, rows.flatten(), gradient.flatten(0, -2))
+
+    @torch.no_grad()
+    def _leave_out(self, pairs: Tensor, vectors: Tensor) -> None:
+        """Take from the histories of pairs what either side is in that of the other, in place."""
+        vectors.addcmul_(F.embedding(pairs.flip(1), self.weight), F.embedding(pairs, self._share), value=-1)
 
     def _share_of(self, counts: Tensor) -> Tensor:
         return counts.clamp(min=1).rsqrt()
-
-    @torch.no_grad()
-    def _gather(self, pairs: Tensor, gradient: Tensor) -> None:
-        of_sums = (gradient * self._share[pairs]).flatten(0, 1)
-        self._of_sums.index_add_(0, pairs.flatten(), of_sums)
-        self._of_weight.index_add_(0, pairs.flip(1).flatten(), -of_sums)  # a fraction of the time that alpha=-1 takes
-        self._n_gathered += 1
 
     @torch.no_grad()
     def _refresh(self) -> None:

@@ -51,24 +51,37 @@ class _LookUp(torch.autograd.Function):
     """Rows of a table, whose dense gradient on a CPU takes a third of the time of torch's own."""
 
     @staticmethod
-    def forward(ctx, weight: Tensor, rows: Tensor) -> Tensor:
+    def forward(ctx, weight: Tensor, rows: Tensor, table: nn.Embedding) -> Tensor:
         ctx.save_for_backward(rows)
-        ctx.shape = weight.shape
+        ctx.table = table
         return F.embedding(rows, weight)
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None]:
         (rows,) = ctx.saved_tensors
-        return gradient.new_zeros(ctx.shape).index_add_(0, rows.flatten(), gradient.flatten(0, -2)), None
+        return gradient_of_table(ctx.table, rows, gradient), None, None
+
+
+def gradient_of_table(table: nn.Embedding, rows: Tensor, gradient: Tensor) -> Tensor:
+    """A table's gradient, from that of the rows that were read."""
+    rows, gradient = rows.flatten(), gradient.flatten(0, -2)
+    if table.sparse:
+        return torch.sparse_coo_tensor(rows.unsqueeze(0), gradient, table.weight.shape, check_invariants=False)
+    return torch.zeros_like(table.weight).index_add_(0, rows, gradient)
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Whether somebody waits for a module to be called."""
+    hooks = "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"
+    return any(getattr(module, name) for name in hooks)
 
 
 def look_up(table: nn.Embedding, rows: Tensor) -> Tensor:
     """What a table gives for some of its rows."""
     weight = table.weight
     is_trained = torch.is_grad_enabled() and weight.requires_grad and not table.sparse
-    hooks = table._forward_hooks or table._forward_pre_hooks
-    if type(table) is nn.Embedding and is_trained and weight.device.type == "cpu" and not hooks:
-        return _LookUp.apply(weight, rows)
+    if type(table) is nn.Embedding and is_trained and weight.device.type == "cpu" and not has_hooks(table):
+        return _LookUp.apply(weight, rows, table)
     return table(rows)
 
 

@@ -8,7 +8,7 @@ from sklearn_ncf.training._objectives import Objective
 from sklearn_ncf.training._solvers import is_solver
 
 AUTO_BATCHES = 100  # an epoch, at least: enough steps on small data
-AUTO_BATCH_SIZE = (32, 4096)
+SMALLEST_BATCH, LARGEST_BATCH = 32, 4096
 FEW = 500  # ratings, below which the penalty is that of so many: a handful of ratings should still be learnt
 
 
@@ -71,7 +71,6 @@ class Plan:
         return -(-self.n_rows // self.batch_size)
 
 
-def auto_batch_size(n_rows: int) -> int:
+def auto_batch_size(n_rows: int, largest: int = LARGEST_BATCH) -> int:
     """What ``batch_size="auto"`` stands for."""
-    smallest, largest = AUTO_BATCH_SIZE
-    return min(max(n_rows // AUTO_BATCHES, smallest), largest)
+    return min(max(n_rows // AUTO_BATCHES, SMALLEST_BATCH), largest)
