@@ -76,13 +76,8 @@ class FastDropout(nn.Module):
         mask = self.mask(x)
         return x if mask is None else x * mask
 
-    @property
-    def has_masks(self) -> bool:
-        """Whether `mask` has all that there is to say on a CPU."""
-        return self.bytes_do or self.p == 0
-
     def mask(self, x: Tensor) -> Tensor | None:
-        """What the components of `x`, on a CPU, are multiplied with; None where nothing is dropped."""
+        """What the components of `x`, on a CPU, are multiplied with, if bytes do; None where nothing is dropped."""
         if not self.training or self.p == 0:
             return None
         n = x.numel()

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from sklearn_ncf.nn._cold_start import N_SPECIAL, fill_untrained
 from sklearn_ncf.nn._dropout import FastDropout
-from sklearn_ncf.nn._gmf_training import gmf_scores, has_gmf_training
+from sklearn_ncf.nn._gradients import dropped_vectors, weighted_product
 from sklearn_ncf.nn._grid import EncodedItems, EncodedQueries, score_grid_by_parts
 from sklearn_ncf.nn._history import InteractionHistory
 from sklearn_ncf.nn._layers import has_hooks, look_up, new_embedding, new_mlp, pairwise_products
@@ -186,9 +186,9 @@ class EmbeddingNN(Subset, Network):
             Scores, in rating units.
         """
         rows = self.table_rows(codes)
-        if self.training and torch.is_grad_enabled() and has_gmf_training(self) and is_standard(self):
-            return self.to_ratings(gmf_scores(self, rows))
-        return self.score(self.embedding_dropout(self.vectors(rows)), self.summed_bias(rows))
+        is_own = type(self).vectors is EmbeddingNN.vectors and "vectors" not in vars(self)
+        vectors = dropped_vectors(self, rows) if is_own else self.embedding_dropout(self.vectors(rows))
+        return self.score(vectors, self.summed_bias(rows))
 
     def score_lists(self, codes: Tensor, items: Tensor) -> Tensor:
         """Score rows of codes, and each of them with further items in the place of its own.
@@ -280,6 +280,8 @@ class EmbeddingNN(Subset, Network):
         return vectors if self.temperature is None else F.normalize(vectors, dim=-1)
 
     def _gmf(self, vectors: Tensor) -> Tensor:
+        if self.temperature is None and len(self.n_ids) == 2:
+            return weighted_product(vectors, self.gmf_weight)
         if self.temperature is None:
             return pairwise_products(vectors) @ self.gmf_weight
         query, _ = self.gmf_of_query(_without_item(vectors))

@@ -140,12 +140,12 @@ class InteractionHistory(nn.Module):
             vectors.register_hook(lambda gradient: self.gather(pairs, gradient[:, :2]))
         return vectors
 
-    def add_to(self, vectors: Tensor, pairs: Tensor) -> bool:
-        """Add the histories' vectors of pairs in training in place; returns whether `gather` is to get gradients."""
-        vectors += F.embedding(pairs, self.summed)
+    def add_to(self, vectors: Tensor, rows: Tensor) -> bool:
+        """Add the histories' vectors of rows in training in place; returns whether `gather` is to get gradients."""
+        vectors += F.embedding(rows, self.summed)
         if self._share is None:
             return False
-        self._leave_out(pairs, vectors)
+        self._leave_out(rows[:, :2], vectors[:, :2])
         return self.weight.requires_grad
 
     @torch.no_grad()

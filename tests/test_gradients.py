@@ -1,18 +1,18 @@
-"""GMF's gradient written by hand is autograd's: of every parameter, of histories, with and without dropout."""
+"""Gradients written by hand are autograd's: of every parameter, of histories, with and without dropout."""
 
 import pytest
 import torch
 
 from sklearn_ncf.nn import EmbeddingNN
+from sklearn_ncf.nn._layers import pairwise_products
 
 N_USERS, N_ITEMS, N_ROWS = 7, 9, 40
-BY_HAND = "_GMFScoresBackward"
 
 
-def network(**params):
+def network(*, n_context=0, **params):
     torch.manual_seed(0)
     params = {"embedding_dim": 5, "embedding_dropout": 0.5, "use_history": True, "dtype": torch.float64} | params
-    net = EmbeddingNN([N_USERS, N_ITEMS], **params).train()
+    net = EmbeddingNN([N_USERS, N_ITEMS] + [n_context] * (n_context > 0), **params).train()
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.add_(torch.randn(parameter.shape, dtype=parameter.dtype))
@@ -21,12 +21,25 @@ def network(**params):
     codes = torch.stack([pairs // N_ITEMS, pairs % N_ITEMS], dim=1)
     codes[:3, 1] = -1  # unknown ids read rows, too
     net.set_interactions(codes[3:], n_batches=1)
+    if n_context:
+        codes = torch.column_stack([codes, torch.arange(N_ROWS) % n_context])
     return net, codes
 
 
 def by_autograd(net, codes):
     rows = net.table_rows(codes)
+    net._gmf = lambda vectors: pairwise_products(vectors) @ net.gmf_weight
     return net.score(net.embedding_dropout(net.vectors(rows)), net.summed_bias(rows))
+
+
+def functions_by_hand(net, codes):
+    """Names of the functions of a score's graph that are ours."""
+    names, nodes = set(), [net(codes).grad_fn]
+    while nodes:
+        node = nodes.pop()
+        names |= {node.name().removesuffix("Backward")}
+        nodes += [before for before, _ in node.next_functions if before is not None]
+    return names & {"_Vectors", "_WeightedProduct", "_SoftClip"}
 
 
 def trained_once(scores_of, *, sparse=False, frozen=(), **params):
@@ -56,6 +69,8 @@ def trained_once(scores_of, *, sparse=False, frozen=(), **params):
         {"embedding_dropout": 0.3, "output_range": (1, 5), "output_link": "soft_clip", "output_center": 3},
         {"sparse": True},
         {"sparse": True, "use_history": False},
+        {"n_context": 3},
+        {"architecture": "neumf", "hidden_layer_sizes": (4,), "dropout": 0.2},
         {"frozen": ["embedding.weight"]},
         {"frozen": ["history.weight", "gmf_weight"]},
         {"frozen": ["embedding.weight", "history.weight", "bias.weight"]},
@@ -75,36 +90,27 @@ def test_gradients_are_those_of_autograd(params):
             torch.testing.assert_close(gradients[name].to_dense(), gradient.to_dense())
 
 
-def function_of(net, codes):
-    return net(codes).grad_fn.name()
+def test_large_parts_have_gradients_by_hand():
+    clipped = {"output_range": (1, 5), "output_link": "soft_clip"}
+    assert functions_by_hand(*network()) == {"_Vectors", "_WeightedProduct"}
+    assert functions_by_hand(*network(**clipped)) == {"_Vectors", "_WeightedProduct", "_SoftClip"}
+    assert functions_by_hand(*network(architecture="mlp")) == {"_Vectors"}
+    assert functions_by_hand(*network(temperature=0.2)) == {"_Vectors"}
 
 
-def test_it_is_taken_where_it_is_all_that_a_network_does():
-    assert function_of(*network(use_bias=False)) == BY_HAND
-
-
-@pytest.mark.parametrize(
-    "params",
-    [{"architecture": "mlp"}, {"architecture": "neumf"}, {"temperature": 0.2}, {"embedding_dropout": 0.001}],
-    ids=str,
-)
-def test_other_networks_leave_it_to_autograd(params):
-    net, codes = network(**params)
-    assert BY_HAND not in str(function_of(net, codes))
-
-
-def test_networks_with_context_leave_it_to_autograd():
-    net = EmbeddingNN([3, 3, 3])
-    assert function_of(net, torch.tensor([[0, 1, 2]])) != BY_HAND
+def test_what_masks_do_not_say_is_left_to_autograd():
+    assert functions_by_hand(*network(embedding_dropout=0.001)) == {"_WeightedProduct"}
 
 
 @pytest.mark.parametrize("register", ["register_forward_hook", "register_full_backward_hook"])
 def test_hooks_are_called(register):
     net, codes = network()
     called = []
+    assert "_Vectors" in functions_by_hand(net, codes)
     getattr(net.embedding_dropout, register)(lambda *args: called.append(1))
     net(codes).sum().backward()
     assert called
+    assert "_Vectors" not in functions_by_hand(net, codes)
 
 
 def test_subclasses_and_replaced_layers_are_heeded():
@@ -117,8 +123,9 @@ def test_subclasses_and_replaced_layers_are_heeded():
     net = Shifted([3, 3], embedding_dropout=0.0)
     torch.testing.assert_close(net(codes), net.eval()(codes))
     net.train()
+    net = EmbeddingNN([3, 3])
     net.embedding_dropout = torch.nn.Dropout(0.5)
-    assert function_of(net, codes) != BY_HAND
+    assert functions_by_hand(net, codes) == {"_WeightedProduct"}
 
 
 def test_evaluation_and_no_grad_have_whole_histories():
