@@ -47,7 +47,7 @@ class Vocabulary:
     def kinds(self):
         """The number of ids of each kind, the infrequent ones too."""
         if self._kinds is None:
-            self._kinds = Counter([*kinds_of(self.ids), *kinds_of(self.infrequent_ids)])
+            self._kinds = _n_of_kind(self.ids) + _n_of_kind(self.infrequent_ids)
         return self._kinds
 
     @property
@@ -85,6 +85,11 @@ class Vocabulary:
         """The vocabulary with that state."""
         ids, infrequent_ids = (unpack_ids(state[name]) for name in ("ids", "infrequent_ids"))
         return cls(ids, infrequent_ids, state["infrequent_counts"])
+
+
+def _n_of_kind(ids):
+    """The number of ids of each kind."""
+    return Counter({"number": len(ids)} if ids.dtype.kind in "iufb" else kinds_of(ids))
 
 
 def _sort_ids(ids):

@@ -99,7 +99,8 @@ def _part_to_train(data, learned, settings):
     not_trained = Plan(
         objective=settings.objective, scale=data.output["output_scale"], strengths=strengths, device=device
     )
-    whole = settings.bare_net(data.n_ids, data.output, not_trained)
+    with drawing_no_tables():
+        whole = settings.bare_net(data.n_ids, data.output, not_trained)
     copy_weights(learned.net.module_, whole.module_)
     whole.module_.add_interactions(torch.from_numpy(seen.pairs_not_in(learned.seen)))
     taken, places = zip(*(np.unique(column, return_inverse=True) for column in rows.codes.T), strict=True)
@@ -121,7 +122,8 @@ def _part_to_train(data, learned, settings):
     folds_in = isinstance(settings.architecture, str) and FoldIn.supports(settings.network, {}, settings.objective)
     if folds_in:
         plan = replace(plan, optimizer=FoldIn, max_epochs=min(settings.max_epochs, SWEEPS))
-    part = settings.net(n_ids, data.output, plan)
+    with drawing_no_tables():
+        part = settings.net(n_ids, data.output, plan)
     part.module_.load_subset(whole.module_, as_tensors(ids, device))
     before, now = as_tensors(n_before, device), as_tensors(n_now, device)
     anchor = Anchor(part.module_, before, now, objective=settings.objective, strengths=strengths)

@@ -26,18 +26,19 @@ def fill_untrained(module, counts: Sequence[Tensor], means: Sequence[Tensor] | N
             continue
         share = n_ratings / n_ratings[N_SPECIAL:].sum()
         share[:N_SPECIAL] = 0
+        untrained = (n_ratings == 0).nonzero().squeeze(1)
         for table in module.tables().values():
             weight = table[blocks[column]]
-            weight[n_ratings == 0] = share.to(weight.dtype) @ weight  # a mask of the others would copy the table
+            weight[untrained] = share.to(weight.dtype) @ weight  # a mask of the others would copy the table
     if means is None:
         return
     for column, other in ((0, 1), (1, 0)):
         shift = _shift_of_unknown(module, column, counts[other][N_SPECIAL:], means[other][N_SPECIAL:])
         if shift is not None:
-            untrained = counts[column] == 0
-            module.embedding.weight[blocks[column]] += untrained.unsqueeze(1) * shift[1:]
+            untrained = (counts[column] == 0).nonzero().squeeze(1)
+            module.embedding.weight[blocks[column]][untrained] += shift[1:]
             if module.bias is not None:
-                module.bias.weight[blocks[column]] += untrained.unsqueeze(1) * shift[:1]
+                module.bias.weight[blocks[column]][untrained] += shift[:1]
 
 
 def _shift_of_unknown(module, column: int, counts: Tensor, means: Tensor) -> Tensor | None:

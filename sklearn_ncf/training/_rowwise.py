@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 SMALLEST_SHRINKAGE = 1e-30  # a step's weight decay takes away a whole weight at most
-FLUSH_CHUNK = 65_536  # rows brought up to date at once at the end of an epoch
+FLUSH_CHUNK = 4096  # rows brought up to date at once at the end of an epoch: they stay in the caches
 
 
 class RowwiseAdamW(torch.optim.Optimizer):
@@ -54,6 +54,7 @@ class RowwiseAdamW(torch.optim.Optimizer):
         defaults = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
         super().__init__([{"params": dense}, {"params": tables}], defaults)
         self.penalties: dict[Tensor, Tensor] = {}
+        self._read: dict[Tensor, tuple[Tensor, Tensor, Tensor]] = {}  # rows in hand, their state and weights
         fused = all(param.device.type in ("cpu", "cuda") for param in dense)
         self._dense = torch.optim.AdamW([{"params": dense}], fused=fused, **defaults)  # there may be none
         # One group for both optimizers: a schedule that sets this one's learning rate sets the other's.
@@ -76,20 +77,22 @@ class RowwiseAdamW(torch.optim.Optimizer):
     @torch.no_grad()
     def catch_up(self, rows: Tensor) -> None:
         """Make up for what `rows` have missed, before they are read; a row may be named more than once."""
-        rows = rows.flatten()
-        group = self.param_groups[1]
+        rows, group = rows.unique(), self.param_groups[1]
         for table in group["params"]:
-            state = self.state[table]
-            kept = state["rows"].index_select(0, rows)
+            state, (_, kept, weights) = self.state[table], self._read_rows(table, rows)
             if (kept[:, -2] < state["step"]).any():
-                _catch_up(table, state, rows, kept, group)
+                _catch_up(weights, kept, state, group)
+                table.index_copy_(0, rows, weights)
 
     @torch.no_grad()
     def flush(self) -> None:
         """Make up for what all rows have missed."""
-        for table in self.param_groups[1]["params"]:
-            for rows in torch.arange(len(table), device=table.device).split(FLUSH_CHUNK):
-                self.catch_up(rows)
+        self._put_back()
+        group = self.param_groups[1]
+        for table in group["params"]:
+            state = self.state[table]
+            for weights, kept in zip(table.split(FLUSH_CHUNK), state["rows"].split(FLUSH_CHUNK), strict=True):
+                _catch_up(weights, kept, state, group)
 
     @torch.no_grad()
     def step(self, closure=None):
@@ -99,8 +102,31 @@ class RowwiseAdamW(torch.optim.Optimizer):
         group = self.param_groups[1]
         for table in group["params"]:
             if table.grad is not None:
-                _step_rows(table, self.state[table], group, self.penalties.get(table))
+                grad = table.grad.coalesce()
+                rows, kept, weights = self._read_rows(table, grad.indices()[0])
+                grad = grad.values()
+                if table in self.penalties:
+                    grad = torch.addcmul(grad, self.penalties[table].index_select(0, rows), weights)
+                _step_rows(weights, kept, grad, self.state[table], group)
+                table.index_copy_(0, rows, weights)
+        self._put_back()
         return loss
+
+    def _read_rows(self, table: Tensor, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Some rows of a table, sorted, their state and weights: a step has those that have been caught up."""
+        read = self._read.get(table)
+        if read is None or not torch.equal(read[0], rows):
+            self._put_back(table)
+            read = rows, self.state[table]["rows"].index_select(0, rows), table.index_select(0, rows)
+            self._read[table] = read
+        return read
+
+    def _put_back(self, *tables: Tensor) -> None:
+        """Put back the state of the rows in hand, of some tables or of all."""
+        for table in tables or list(self._read):
+            if table in self._read:
+                rows, kept, _ = self._read.pop(table)
+                self.state[table]["rows"].index_copy_(0, rows, kept)
 
 
 def mark_tables(module: nn.Module, *, sparse: bool = True, n_rows: int | None = None) -> list[nn.Embedding]:
@@ -118,50 +144,39 @@ def mark_tables(module: nn.Module, *, sparse: bool = True, n_rows: int | None = 
     return tables
 
 
-def _catch_up(table: Tensor, state: dict, rows: Tensor, kept: Tensor, group: dict) -> None:
-    """Bring rows, with the state kept of them, from their last step to the table's."""
+def _catch_up(weights: Tensor, kept: Tensor, state: dict, group: dict) -> None:
+    """Bring weights of rows, and the state kept of them, from their last step to the table's, in place."""
     beta1, beta2 = group["betas"]
     mean, square, step, log_decay = _parts(kept)
     missed = state["step"] - step
     ratio = beta1 / math.sqrt(beta2)
     travelled = ratio * (1 - ratio**missed) / (1 - ratio)
     move = _direction(mean, square, state["step"], group).mul_(travelled.mul_(group["lr"]))
-    decay = (state["log_decay"] - log_decay).exp_()
-    table.index_copy_(0, rows, table.index_select(0, rows).sub_(move).mul_(decay))
+    weights.sub_(move).mul_((state["log_decay"] - log_decay).exp_())
     mean.mul_(beta1**missed)
     square.mul_(beta2**missed)
-    _put_back(state, rows, kept)
+    step.fill_(state["step"])
+    log_decay.fill_(state["log_decay"])
 
 
-def _step_rows(table: Tensor, state: dict, group: dict, penalty: Tensor | None) -> None:
-    """AdamW's step for the rows that have a gradient."""
+def _step_rows(weights: Tensor, kept: Tensor, grad: Tensor, state: dict, group: dict) -> None:
+    """AdamW's step for rows, in place."""
     beta1, beta2 = group["betas"]
-    grad = table.grad.coalesce()
-    rows, grad = grad.indices()[0], grad.values()
     state["step"] += 1
     shrink = max(1 - group["lr"] * group["weight_decay"], 0.0)
     state["log_decay"] += math.log(max(shrink, SMALLEST_SHRINKAGE))
-    kept, weights = state["rows"].index_select(0, rows), table.index_select(0, rows)
-    if penalty is not None:
-        grad = torch.addcmul(grad, penalty.index_select(0, rows), weights)
-    mean, square, *_ = _parts(kept)
+    mean, square, step, log_decay = _parts(kept)
     mean.lerp_(grad, 1 - beta1)
     square.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
-    move = _direction(mean, square, state["step"], group).mul_(group["lr"])
-    table.index_copy_(0, rows, weights.mul_(shrink).sub_(move))
-    _put_back(state, rows, kept)
+    step.fill_(state["step"])
+    log_decay.fill_(state["log_decay"])
+    weights.mul_(shrink).sub_(_direction(mean, square, state["step"], group).mul_(group["lr"]))
 
 
 def _parts(kept: Tensor) -> tuple[Tensor, ...]:
     """Views of the state of rows: mean, square, step and logarithm of the decay."""
     dim = kept.shape[1] // 2 - 1
     return kept.split((dim, dim, 1, 1), dim=1)
-
-
-def _put_back(state: dict, rows: Tensor, kept: Tensor) -> None:
-    kept[:, -2] = state["step"]
-    kept[:, -1] = state["log_decay"]
-    state["rows"].index_copy_(0, rows, kept)
 
 
 def _direction(mean: Tensor, square: Tensor, step: int, group: dict) -> Tensor:

@@ -44,7 +44,7 @@ class Shrinkage:
     def __init__(self, module: EmbeddingNN, optimizer: Optimizer, counts: list[Tensor], plan: Plan) -> None:
         strengths, n_batches = plan.strengths, plan.n_batches
         of_vectors = strengths.vectors * plan.objective.l2 / plan.n_penalized
-        self._dense: list[tuple[Tensor, Tensor | float]] = []
+        self._dense: list[tuple[Tensor, Tensor]] = []
         self._rowwise = getattr(optimizer, "penalties", {})  # of tables
         if module.bias is not None:
             of_bias = torch.zeros_like(module.bias.weight)
@@ -61,6 +61,7 @@ class Shrinkage:
         self._rowwise[module.embedding.weight] = of_vectors * shares
         if module.bias is not None:
             self._rowwise[module.bias.weight] = of_bias * shares
+        of_vectors = module.intercept.new_tensor(of_vectors)
         self._dense = [(parameter, of_vectors) for parameter in module.parameters() if parameter not in self._rowwise]
 
     @torch.no_grad()
@@ -68,7 +69,7 @@ class Shrinkage:
         """Add the penalty's gradients to those of a batch."""
         for parameter, strength in self._dense:
             if parameter.grad is not None:
-                parameter.grad += strength * parameter
+                parameter.grad.addcmul_(parameter, strength)
 
     def end_training(self) -> None:
         """Release the penalties."""
