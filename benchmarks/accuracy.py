@@ -46,22 +46,25 @@ class GlobalMean:
 class SurpriseModel:
     """A model of Surprise, whose data set is made in fit, as its users must."""
 
-    def __init__(self, name):
-        self.name = name
+    def __init__(self, name, **params):
+        self.name, self.params = name, params
 
     def fit(self, X, y):
         import surprise
 
         trainset = surprise_trainset(X, y)
         with contextlib.redirect_stdout(io.StringIO()):
-            self.model_ = getattr(surprise, self.name)().fit(trainset)
+            self.model_ = getattr(surprise, self.name)(**self.params).fit(trainset)
 
     def predict(self, X):
         return np.array([self.model_.predict(user, item).est for user, item in X])
 
 
 class MyFM:
-    """Bayesian factorization machine by Gibbs sampling, rank 10, 200 iterations, users and items as groups."""
+    """Bayesian factorization machine by Gibbs sampling, rank 10, users and items as groups."""
+
+    def __init__(self, n_iter=200):
+        self.n_iter = n_iter
 
     def fit(self, X, y):
         from myfm import MyFMRegressor
@@ -70,7 +73,13 @@ class MyFM:
         groups = np.repeat([0, 1], [len(ids) for ids in self.encoder_.categories_])
         self.model_ = MyFMRegressor(rank=10, random_seed=0)
         with contextlib.redirect_stderr(io.StringIO()):
-            self.model_.fit(self.encoder_.transform(X), y, grouping=groups, n_iter=200, n_kept_samples=190)
+            self.model_.fit(
+                self.encoder_.transform(X),
+                y,
+                grouping=groups,
+                n_iter=self.n_iter,
+                n_kept_samples=self.n_iter * 19 // 20,
+            )
 
     def predict(self, X):
         return self.model_.predict(self.encoder_.transform(X))

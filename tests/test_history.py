@@ -80,7 +80,7 @@ def test_a_pair_in_training_is_scored_without_itself():
 
 
 def test_gathered_gradients_are_those_of_the_definition():
-    net = network(n_batches=20).train()  # a refresh every other batch
+    net = network(n_batches=2).train()  # a refresh every other batch
     net.embedding.weight.requires_grad_(False)
     batches = [BATCH, BATCH.flip(0)[:3]]
     for batch in batches:
@@ -102,7 +102,7 @@ def test_gathered_gradients_are_those_of_the_definition():
 
 
 def test_histories_follow_a_step_of_their_vectors_at_their_interval():
-    net = network(n_batches=20).train()
+    net = network(n_batches=2).train()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
     moved = []
     for _ in range(6):
@@ -117,8 +117,23 @@ def test_histories_follow_a_step_of_their_vectors_at_their_interval():
     assert moved == [False, True] * 3
 
 
+@pytest.mark.parametrize(("n_users", "n_refreshes"), [(50, 10), (10, 10), (5, 6), (1, 1)])
+def test_histories_of_few_neighbors_are_refreshed_less_often(n_users, n_refreshes):
+    n_items = 10
+    net = EmbeddingNN([n_users, n_items, 1000], use_history=True, embedding_dim=2).train()  # context has no neighbors
+    codes = torch.cartesian_prod(torch.arange(n_users), torch.arange(n_items))
+    net.set_interactions(codes, n_batches=80)
+    n_moved = 0
+    for _ in range(80):
+        net(torch.tensor([[0, 0, 0]])).sum().backward()
+        net.history.before_step()
+        n_moved += net.history.weight.grad is not None
+        net.history.after_step()
+    assert n_moved == n_refreshes
+
+
 def test_an_epoch_ends_with_nothing_gathered():
-    net = network(n_batches=20).train()
+    net = network(n_batches=2).train()
     net(BATCH).sum().backward()
     net.history.end_epoch()
     net.history.before_step()

@@ -65,15 +65,15 @@ def ndcg(model, test, seen):
 
 @every_objective_and_weights
 def test_a_tenth_of_further_rows_makes_known_users_lists_no_worse(objective, weighted):
-    before, after = [], []
-    for seed in range(3):  # one draw of a hundred lists says little
+    gains = []
+    for seed in range(5):  # one draw of a hundred lists says little
         old, new, test = parts(seed)
         model = ranker(**objective).fit(old)
-        before.append(ndcg(model, test, pd.concat([old, new])))
+        before = ndcg(model, test, pd.concat([old, new]))
         weight = np.random.RandomState(0).uniform(0.5, 2, size=len(new)) if weighted else None
         model.partial_fit(new, sample_weight=weight)
-        after.append(ndcg(model, test, pd.concat([old, new])))
-    assert np.mean(after) >= np.mean(before)
+        gains.append(ndcg(model, test, pd.concat([old, new])) - before)
+    assert np.mean(gains) > -2 * np.std(gains, ddof=1) / len(gains) ** 0.5  # with cosines, there is nothing to gain
 
 
 @every_objective

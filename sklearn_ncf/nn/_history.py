@@ -12,7 +12,7 @@ from sklearn_ncf.nn._cold_start import N_SPECIAL
 from sklearn_ncf.nn._generators import draws_tables, generator_on
 
 INIT_STD = 0.01
-PAIRS_OF_ROW = 5  # on average, below which histories are refreshed less often
+PAIRS_OF_ID = 5  # on average, below which histories are refreshed less often
 ROWS_CHUNK_SIZE = 65_536  # of a table to sum up histories for: bounds the memory beside it
 PAIRS_CHUNK_SIZE = 2**18  # to put in order
 
@@ -26,8 +26,9 @@ class InteractionHistory(nn.Module):
     to predict will be.
 
     The sums over whole histories cost as much as a pass over all pairs. They are therefore kept, in `summed`, and made
-    anew `REFRESHES` times an epoch (less often where ids have few neighbors: it takes its time of each id), when the gradients gathered since then move the vectors :math:`y`; in between a
-    row's history costs one look-up.
+    anew `REFRESHES` times an epoch, when the gradients gathered since then move the vectors :math:`y`; in between a
+    row's history costs one look-up. Where ids have few neighbors each, a refresh would cost more than the batches
+    between two of them, and there are fewer.
 
     A sum grows with the root of its number of neighbors, in the direction of their mean. How many there are says
     something of who was there in training, and nothing of an id that has come since: of its neighbors, only the first
@@ -102,8 +103,8 @@ class InteractionHistory(nn.Module):
         self.lift.zero_()
         self._first_item = int(first_rows[1]) - N_SPECIAL
         self._share = self._share_of(self.counts)
-        n_refreshes = min(self.REFRESHES, max(1, self.REFRESHES * len(codes) // (PAIRS_OF_ROW * len(weight))))
-        self._interval = max(1, n_batches // n_refreshes)
+        n_refreshes = self.REFRESHES * len(codes) // (PAIRS_OF_ID * max(1, int(counts.count_nonzero())))
+        self._interval = max(1, n_batches // min(self.REFRESHES, max(1, n_refreshes)))
         self._of_sums = torch.zeros_like(weight)  # gradients gathered, of the histories
         self._of_weight = torch.zeros_like(weight)  # and of the vectors that were left out of them
         self._n_gathered = 0

@@ -1,4 +1,4 @@
-"""Layers, whose weights a fit draws from its own generator."""
+"""Layers, whose weights a fit draws from its own generator, number by number as torch's constructors do."""
 
 import math
 from collections.abc import Sequence
@@ -19,6 +19,9 @@ def new_embedding(n_rows: int, width: int, *, std: float, device: torch.device, 
     table = skip_init(nn.Embedding, n_rows, width, device=device, dtype=dtype)
     if not draws_tables():
         return table
+    nn.init.normal_(
+        table.weight, generator=generator
+    )  # overwritten, as after torch's constructor: seeds keep their meaning
     if std:
         nn.init.normal_(table.weight, std=std, generator=generator)
     else:
@@ -39,6 +42,7 @@ def _new_linear(n_in: int, n_out: int, *, device: torch.device, dtype: torch.dty
     generator = generator_on(device)
     layer = skip_init(nn.Linear, n_in, n_out, device=device, dtype=dtype)
     nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
+    nn.init.uniform_(layer.bias, generator=generator)
     nn.init.zeros_(layer.bias)
     return layer
 
