@@ -74,6 +74,7 @@ class InteractionHistory(nn.Module):
         self.register_buffer("typical_root", weight.new_zeros(2, 1))
         self.register_buffer("lift", weight.new_zeros(n_rows, 1))  # share of the typical history that an id was given
         self._share: Tensor | None = None  # of a neighbor in a history, while there is training
+        self._scratch: Tensor | None = None
         self.average: Callable[[list[Tensor]], None] | None = None  # over processes that train together, in place
 
     def set_interactions(self, codes: Tensor, first_rows: Tensor, n_batches: int, *, storage=None) -> None:
@@ -145,7 +146,7 @@ class InteractionHistory(nn.Module):
 
     def add_to(self, vectors: Tensor, rows: Tensor) -> bool:
         """Add the histories' vectors of rows in training in place; returns whether `gather` is to get gradients."""
-        vectors += F.embedding(rows, self.summed)
+        vectors += self._rows_of(self.summed, rows)
         if self._share is None:
             return False
         self._leave_out(rows[:, :2], vectors[:, :2])
@@ -158,7 +159,8 @@ class InteractionHistory(nn.Module):
             self._of_sums.index_add_(0, pairs.flatten(), gradient.flatten(0, 1))
         else:
             self._of_sums += of_table
-        of_others = gradient * F.embedding(pairs, self._share).neg_()  # alpha=-1 would take longer
+        share = F.embedding(pairs, self._share).neg_()  # alpha=-1 would take longer
+        of_others = torch.mul(gradient, share, out=self._scratch_for(pairs))
         self._of_weight.index_add_(0, pairs.flip(1).flatten(), of_others.flatten(0, 1))
         self._n_gathered += 1
 
@@ -196,7 +198,7 @@ class InteractionHistory(nn.Module):
     def end_training(self) -> None:
         """Release what only training needs: the pairs, and tables of gradients."""
         self._release_pages = self._neighbors = self._offsets = self._share = self._of_sums = self._of_weight = None
-        self.average = None
+        self.average = self._scratch = None
 
     @torch.no_grad()
     def _gather_negatives(self, rows: Tensor, gradient: Tensor) -> None:
@@ -205,7 +207,21 @@ class InteractionHistory(nn.Module):
     @torch.no_grad()
     def _leave_out(self, pairs: Tensor, vectors: Tensor) -> None:
         """Take from the histories of pairs what either side is in that of the other, in place."""
-        vectors.addcmul_(F.embedding(pairs.flip(1), self.weight), F.embedding(pairs, self._share), value=-1)
+        others = self._rows_of(self.weight, pairs.flip(1))
+        vectors.addcmul_(others, F.embedding(pairs, self._share), value=-1)
+
+    def _rows_of(self, table: Tensor, rows: Tensor) -> Tensor:
+        """Rows of a table, until the next call: a batch's new memory would take longer than what is read into it."""
+        found = self._scratch_for(rows)
+        torch.index_select(table, 0, rows.flatten(), out=found.flatten(0, -2))
+        return found
+
+    def _scratch_for(self, rows: Tensor) -> Tensor:
+        """Memory for the vectors of some rows, which lasts until the next call."""
+        n, width = rows.numel(), self.weight.shape[1]
+        if self._scratch is None or len(self._scratch) < n:
+            self._scratch = torch.empty(n, width, dtype=self.weight.dtype, device=self.weight.device)
+        return self._scratch[:n].view(*rows.shape, width)
 
     def _share_of(self, counts: Tensor) -> Tensor:
         return counts.clamp(min=1).rsqrt()
