@@ -55,8 +55,8 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         reads, each making up for the steps that it has missed. ``"auto"`` is the row-wise one where the tables have
         more than 70 rows for each row of a batch, else ``"adam"``. A class gets `lr` and `weight_decay`.
 
-    learning_rate : float, default=0.01
-        Step size; with ``learning_rate_schedule="one_cycle"`` the largest one.
+    learning_rate : float or "auto", default="auto"
+        Step size, 0.014 with GMF and 0.01 else; with ``learning_rate_schedule="one_cycle"`` the largest one.
 
     learning_rate_schedule : {"one_cycle", "constant"}, default="one_cycle"
         Whether the step size rises to `learning_rate` and falls to nearly zero over all `max_epochs` (Smith and Topin
@@ -70,7 +70,8 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         It is 33 `batch_size` / `n` with AdamW, and a class's own default with any other.
 
     batch_size : int or "auto", default="auto"
-        Ratings a step. ``"auto"`` is a hundredth of the rows, at least 32 and at most 8192 with GMF, 4096 else.
+        Ratings a step. ``"auto"`` is a fiftieth of the rows with GMF, at least 32 and at most 8192, and a hundredth
+        else, at most 4096.
 
     max_epochs : int, default=20
         Passes over the ratings, fewer if training stops early.
@@ -244,7 +245,7 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         loss="squared_error",
         rating_range="auto",
         optimizer="auto",
-        learning_rate=0.01,
+        learning_rate="auto",
         learning_rate_schedule="one_cycle",
         weight_decay="auto",
         batch_size="auto",

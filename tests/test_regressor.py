@@ -340,11 +340,21 @@ def test_optimizer_can_be_a_class_of_torch(quick, ratings):
 
 
 def test_batch_size_auto_gives_small_data_small_batches(ratings):
-    for n_rows, expected in [(100, 32), (10_000, 100), (1_000_000, 8192)]:
+    for n_rows, expected in [(100, 32), (10_000, 200), (1_000_000, 8192)]:
         assert NCFRegressor()._settings.auto_batch_size(n_rows) == expected
     for other in (NCFRanker(), NCFRegressor(architecture="mlp")):
-        assert other._settings.auto_batch_size(1_000_000) == 4096
+        for n_rows, expected in [(100, 32), (10_000, 100), (1_000_000, 4096)]:
+            assert other._settings.auto_batch_size(n_rows) == expected
     assert NCFRegressor(batch_size=7)._settings.auto_batch_size(10_000) == 7
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"), [({}, 0.014), ({"architecture": "neumf"}, 0.01), ({"learning_rate": 0.1}, 0.1)]
+)
+def test_learning_rate_auto_goes_by_the_architecture(quick, ratings, params, expected):
+    X, y = ratings
+    params = {"learning_rate": "auto", "learning_rate_schedule": "constant", "max_epochs": 1} | params
+    assert quick(**params).fit(X[:200], y[:200]).history_["learning_rate"].tolist() == [expected]
 
 
 def test_a_failed_fit_leaves_a_fitted_model_as_it_was(quick, ratings):

@@ -132,7 +132,7 @@ class BaseNCF(IdParameters, BaseEstimator):
             if of_network(start.net_.module_, "can_load_subset")():
                 return start._grow(X, y, sample_weight, settings, into=self)
             settings = settings.changed(
-                max_epochs=1, learning_rate_schedule="constant", learning_rate=settings.learning_rate * PARTIAL_FIT_RATE
+                max_epochs=1, learning_rate_schedule="constant", learning_rate=settings.step_size * PARTIAL_FIT_RATE
             )
         return start._fit(X, y, sample_weight, None, settings, into=self, resumes=True)
 

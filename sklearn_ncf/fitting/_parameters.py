@@ -15,7 +15,7 @@ SHARED_CONSTRAINTS = {
     "use_bias": ["boolean"],
     "use_history": ["boolean"],
     "optimizer": [StrOptions(set(OPTIMIZERS) - set(SOLVERS)), type],
-    "learning_rate": [Interval(Real, 0, None, closed="neither")],
+    "learning_rate": [StrOptions({"auto"}), Interval(Real, 0, None, closed="neither")],
     "learning_rate_schedule": [StrOptions(set(SCHEDULES))],
     "weight_decay": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
     "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],

@@ -33,7 +33,8 @@ from sklearn_ncf.training import (
 AUTO_NEGATIVES = {"gmf": 1024}  # shared by a mini-batch, where they cost one product of two matrices,
 LAYERED_NEGATIVES = 16  # and where each of them costs a pass through layers
 FEW_NEGATIVES = 4  # the paper's number
-LARGEST_OF_GMF = 8192  # batch_size="auto" of ratings; through layers, batches as large learn less
+RATE, GMF_RATE = 0.01, 0.014  # learning_rate="auto"
+GMF_BATCHES, GMF_BATCH_SIZE = 50, 8192  # batch_size="auto" with GMF; through layers, batches as large learn less
 GRADIENT_DIM, GRADIENT_EPOCHS = 64, 20  # what "auto" stands for with gradients,
 SOLVER_DIM, SOLVER_EPOCHS = 256, 10  # and with least squares, where width costs little,
 LARGEST_TABLE = 2**28  # unless the tables have more numbers than these, a gibibyte
@@ -130,8 +131,19 @@ class Settings:
         """The parameter `batch_size`, or what "auto" stands for."""
         if self.batch_size != "auto":
             return self.batch_size
-        is_gmf = not self.ranks and self.architecture == "gmf"
-        return auto_batch_size(n_rows, LARGEST_OF_GMF) if is_gmf else auto_batch_size(n_rows)
+        gmf = {"n_batches": GMF_BATCHES, "largest": GMF_BATCH_SIZE}
+        return auto_batch_size(n_rows, **(gmf if self._rates_by_gmf else {}))
+
+    @property
+    def step_size(self):
+        """The parameter `learning_rate`, or what "auto" stands for."""
+        if self.learning_rate != "auto":
+            return self.learning_rate
+        return GMF_RATE if self._rates_by_gmf else RATE
+
+    @property
+    def _rates_by_gmf(self):
+        return not self.ranks and self.architecture == "gmf"
 
     def resolved(self, rows, n_ids, last_fit):
         """The same with a number for each "auto" that depends on the data.
@@ -158,7 +170,7 @@ class Settings:
             optimizer=chosen_optimizer(
                 self.optimizer, self.network, self.network_params(n_ids), self.objective, batch_size=batch_size
             ),
-            learning_rate=self.learning_rate,
+            learning_rate=self.step_size,
             schedule=self.learning_rate_schedule,
             weight_decay=self.weight_decay,
             positive_weight=self.params.get("positive_weight", 1.0),

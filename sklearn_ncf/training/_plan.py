@@ -7,8 +7,7 @@ import torch
 from sklearn_ncf.training._objectives import Objective
 from sklearn_ncf.training._solvers import is_solver
 
-AUTO_BATCHES = 100  # an epoch, at least: enough steps on small data
-SMALLEST_BATCH, LARGEST_BATCH = 32, 4096
+SMALLEST_BATCH = 32
 FEW = 500  # ratings, below which the penalty is that of so many: a handful of ratings should still be learnt
 
 
@@ -71,6 +70,6 @@ class Plan:
         return -(-self.n_rows // self.batch_size)
 
 
-def auto_batch_size(n_rows: int, largest: int = LARGEST_BATCH) -> int:
-    """What ``batch_size="auto"`` stands for."""
-    return min(max(n_rows // AUTO_BATCHES, SMALLEST_BATCH), largest)
+def auto_batch_size(n_rows: int, *, n_batches: int = 100, largest: int = 4096) -> int:
+    """What ``batch_size="auto"`` stands for: `n_batches` an epoch, or more, so that small data have enough steps."""
+    return min(max(n_rows // n_batches, SMALLEST_BATCH), largest)
