@@ -376,7 +376,8 @@ def test_a_key_error_of_the_users_own_stays_what_it_is(quick, ratings):
 def test_a_plateau_is_found_batch_by_batch(quick, ratings):
     X, y = ratings
     policy = {"monitor": "train_loss", "step_every": "batch", "patience": 0, "factor": 0.5, "cooldown": 0}
-    model = quick(callbacks=[LRScheduler("ReduceLROnPlateau", event_name=None, **policy)]).fit(X, y)
+    model = quick(learning_rate=0.01, callbacks=[LRScheduler("ReduceLROnPlateau", event_name=None, **policy)])
+    model.fit(X, y)
     assert model.history_["learning_rate"].iloc[-1] < model.learning_rate
 
 
