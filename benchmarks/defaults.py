@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 
 from benchmarks.accuracy import ratings_of
 from sklearn_ncf import NCFRegressor
-from sklearn_ncf.training._optimizers import L2
+from sklearn_ncf.training import RATING_OBJECTIVES
 
 VARIATIONS = [
     {},
@@ -24,7 +24,8 @@ VARIATIONS = [
     {"optimizer": "adamw"},
     {"weight_decay": "a third"},
     {"weight_decay": "three times"},
-    {"learning_rate": 0.02},
+    {"learning_rate": 0.007},
+    {"learning_rate": 0.028},
     {"learning_rate_schedule": "constant"},
     {"max_epochs": 40},
     {"embedding_dim": 128, "max_epochs": 40},
@@ -33,7 +34,7 @@ VARIATIONS = [
 
 def settings_of(variation, n_ratings):
     factor = {"a third": 1 / 3, "three times": 3}.get(variation.get("weight_decay"))
-    return variation if factor is None else {"weight_decay": factor * L2 / n_ratings}
+    return variation if factor is None else {"weight_decay": factor * RATING_OBJECTIVES["squared_error"].l2 / n_ratings}
 
 
 def main():

@@ -55,8 +55,9 @@ def draw(found, path):
             for (title, points), marker in zip(measured.items(), "so^", strict=True):
                 axis.plot(*zip(*[point[1:] for point in points], strict=True), marker=marker, markersize=4, label=title)
             axis.set(xscale="log", xlabel="seconds to fit", ylabel="RMSE on the test ratings", title=TITLES[name])
+            axis.xaxis.set_major_formatter("{x:g}")
             axis.grid(alpha=0.3)
-        axes[0, 0].legend()
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
         figure.savefig(path, metadata={"Date": None} if str(path).endswith("svg") else None)
 
 
