@@ -86,7 +86,8 @@ class NCFRanker(BaseNCF):
         that number is then the penalty of an average id.
 
     learning_rate, learning_rate_schedule, batch_size
-        As in :class:`NCFRegressor`; ``"als"`` has neither a learning rate nor batches.
+        As in :class:`NCFRegressor`, where ``"auto"`` is 0.01 and a hundredth of the rows, at least 32 and at most
+        4096; ``"als"`` has neither a learning rate nor batches.
 
     max_epochs : int or "auto", default="auto"
         Passes over the rows, fewer if training stops early. ``"auto"`` is 10 with ``"als"``, and 20 otherwise.
