@@ -33,6 +33,34 @@ def moody_users(n_users=80, n_items=60, seed=0):
     return X, pd.Series(np.where(X["user"] % 2, 4.5, 1.5) + 0.2 * rng.randn(len(X))).clip(1, 5)
 
 
+def with_rare_items(n_rare, rating, *, n_users=60, seed=0):
+    """Each user rates twenty popular items, and the first users one item each that nobody else rates."""
+    rng = np.random.RandomState(seed)
+    rows = [(user, item, 3 + rng.choice([-1, 1])) for user in range(n_users) for item in range(20)]
+    rows += [(number % n_users, 100 + number, rating) for number in range(n_rare)]
+    table = pd.DataFrame(rows, columns=["user", "item", "rating"])
+    return table[["user", "item"]], table["rating"].astype(float)
+
+
+@pytest.mark.parametrize("architecture", ["gmf", "mlp"])
+def test_an_unknown_item_is_rated_like_rare_ones_where_these_are_many(quick, architecture):
+    unknown = pd.DataFrame({"user": np.arange(60), "item": -1})
+    rated = {}
+    for n_rare, rating in [(600, 1), (600, 3), (600, 5), (12, 1), (12, 3)]:
+        X, y = with_rare_items(n_rare, rating)
+        model = quick(architecture=architecture, max_epochs=10).fit(X, y)
+        rated[n_rare, rating] = model.predict(unknown).mean() - y.mean()  # all ratings as they are said what is usual
+    assert rated[600, 1] < rated[600, 3] - 0.5
+    assert rated[600, 5] > rated[600, 3] + 0.5
+    assert abs(rated[12, 1] - rated[12, 3]) < 0.1  # a chance of one in a hundred: rather a new item
+
+
+def test_ids_that_are_all_rare_change_nothing(quick):
+    X = pd.DataFrame({"user": np.arange(60), "item": np.arange(60)})
+    y = pd.Series(np.random.RandomState(0).uniform(1, 5, 60))
+    assert quick().fit(X, y).predict(pd.DataFrame({"user": [-1], "item": [-1]})) == pytest.approx(y.mean(), abs=1e-3)
+
+
 @pytest.mark.parametrize("rating_range", ["auto", None])
 @pytest.mark.parametrize(("architecture", "use_bias"), [("gmf", True), ("gmf", False), ("mlp", True), ("neumf", True)])
 def test_users_mean_ratings_come_out_for_an_unknown_item(quick, architecture, rating_range, use_bias):

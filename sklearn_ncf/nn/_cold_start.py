@@ -7,6 +7,7 @@ from torch import Tensor
 
 N_SPECIAL = 2  # rows of a table that stand for no id: missing, code -2, and unknown, code -1
 PRIOR = 15.0  # strength of the pull to the mean, in ratings; anything from 1 to 100 does the same
+NEW_OR_RARE = 0.1  # chance of an unknown id, from which on it is rather a rare one than a new one
 IDS_AT_MOST = 10_000  # of the other column to fit the unknown id to: more take time and tell no more
 
 
@@ -39,6 +40,12 @@ def fill_untrained(module, counts: Sequence[Tensor], means: Sequence[Tensor] | N
             module.embedding.weight[blocks[column]][untrained] += shift[1:]
             if module.bias is not None:
                 module.bias.weight[blocks[column]][untrained] += shift[:1]
+    slope = _slope(module)
+    for column, block in enumerate(blocks) if module.bias is not None and slope else ():
+        untrained = (counts[column] == 0).nonzero().squeeze(1)
+        module.bias.weight[block][untrained] += (
+            _level_of_rare(counts[column][N_SPECIAL:], means[column][N_SPECIAL:]) / slope
+        )
 
 
 def _shift_of_unknown(module, column: int, counts: Tensor, means: Tensor) -> Tensor | None:
@@ -77,3 +84,27 @@ def _shift_of_unknown(module, column: int, counts: Tensor, means: Tensor) -> Ten
     for layer in layers:
         layer.train()
     return step if better else None
+
+
+def _level_of_rare(counts: Tensor, means: Tensor) -> float:
+    """How far from the mean rating that of an unknown id lies, in so far as it is a rare one.
+
+    The share of ratings that are the only one of their id is the chance that the next rating names an id not seen so
+    far (Good 1953), and these ratings are what it would be like. Where the chance is small, an unknown id is rather a
+    new one than a rare one, and is taken for one like all others.
+    """
+    once = (counts > 0) & (counts < 1.5)
+    if not once.any():
+        return 0.0
+    n_ratings, n_once = counts.sum(), counts[once].sum()
+    chance = (n_once / n_ratings).item()
+    distance = counts[once] @ means[once] / n_once - counts @ means / n_ratings
+    return (distance * n_once / (n_once + PRIOR)).item() * chance**2 / (chance**2 + NEW_OR_RARE**2)
+
+
+def _slope(module) -> float:
+    """By how much a rating changes with its score, at the center of the ratings."""
+    with torch.enable_grad():
+        score = torch.full_like(module.intercept, module.score_of_center).requires_grad_()
+        (slope,) = torch.autograd.grad(module.to_ratings(score), score)
+    return slope.item()

@@ -169,8 +169,8 @@ class EmbeddingNN(Subset, Network):
         self.mlp = (
             new_mlp([n_columns * mlp_dim, *map(int, hidden_layer_sizes)], dropout, **factory) if mlp_dim else None
         )
-        score_of_center = 0.0 if self.output_link is None else self.output_link.score_of_center()
-        self.intercept = nn.Parameter(torch.tensor(score_of_center, **factory))
+        self.score_of_center = 0.0 if self.output_link is None else self.output_link.score_of_center()
+        self.intercept = nn.Parameter(torch.tensor(self.score_of_center, **factory))
 
     def forward(self, codes: Tensor) -> Tensor:
         """Score rows of codes.
@@ -338,7 +338,8 @@ class EmbeddingNN(Subset, Network):
         That is the mean of the column's trained vectors and biases, each with the weight of its ratings, so that a row
         with an unknown user is scored with what is known of its item. Where `means` are given, it is then moved so
         that the users' mean ratings come out for an unknown item, and the items' for an unknown user (ridge
-        regression, one Gauss-Newton step): somebody who rates low will rate an unknown item low, too.
+        regression, one Gauss-Newton step): somebody who rates low will rate an unknown item low, too. Where many ids
+        have a single rating, unknown ids are more of these, and get the level of their ratings (Good 1953).
 
         Parameters
         ----------
