@@ -1,6 +1,6 @@
 """What a whole epoch and a partial_fit cost by the size of the tables: python -m benchmarks.large_tables [--quick].
 
-Random ratings; nine tenths of the ids are users. Each fit has a process of its own.
+Random ratings; nine tenths of the ids are users. Each fit runs in a separate process.
 """
 
 import argparse
