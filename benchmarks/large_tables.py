@@ -26,7 +26,7 @@ def ratings_of(n_ids, n_ratings):
 
 
 def epoch(n_ids, n_threads, use_history):
-    """Microseconds a rating of the second of two epochs, and seconds before, between and after them."""
+    """Microseconds per rating of the second of two epochs, and seconds before, between and after them."""
     torch.set_num_threads(n_threads)
     X, y = ratings_of(n_ids, N_RATINGS)
     model = NCFRegressor(max_epochs=2, use_history=use_history, random_state=0, device="cpu")
@@ -56,9 +56,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="one round instead of three")
     rounds = 1 if parser.parse_args().quick else 3
-    print(
-        "| threads | histories | µs a rating, 3,000 ids | 3,000,000 ids | ratio | else, s |\n|---|---|---|---|---|---|"
-    )
+    print("| threads | histories | µs per rating, 3,000 ids | 3,000,000 ids | ratio | else, s |")
+    print("|---|---|---|---|---|---|")
     for n_threads in (1, 2):
         for use_history in (True, False):
             runs = {n_ids: [] for n_ids in (3000, 3_000_000)}

@@ -251,7 +251,7 @@ def print_search(rounds):
 
 
 def print_profile(rounds):
-    """Where an epoch of the defaults goes on ML-1M, and what share of the machine's copy bandwidth it makes of it."""
+    """The operators of an epoch with the defaults on ML-1M, and its share of the machine's copy bandwidth."""
     X, y = load("ml1m")
     model = NCFRegressor(max_epochs=2, random_state=0, device="cpu")
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
@@ -266,9 +266,10 @@ def print_profile(rounds):
     target = torch.empty_like(source)
     bandwidth = 2 * source.nbytes / in_turn({"copy": lambda: seconds(target.copy_, source)}, rounds)["copy"]
     per_rating = bytes_per_rating(model, len(y))
+    moved = per_rating * len(y) / epoch
     print(
-        f"\n{epoch:.2f} s an epoch, {epoch / len(y) * 1e6:.2f} µs a rating, which moves {per_rating / 1024:.1f} KiB: "
-        f"{per_rating * len(y) / epoch / 1e9:.1f} GB/s, {per_rating * len(y) / epoch / bandwidth:.0%} of the "
+        f"\n{epoch:.2f} s per epoch, {epoch / len(y) * 1e6:.2f} µs per rating, which moves "
+        f"{per_rating / 1024:.1f} KiB: {moved / 1e9:.1f} GB/s, {moved / bandwidth:.0%} of the "
         f"{bandwidth / 1e9:.1f} GB/s of a copy of {source.nbytes / 2**20:.0f} MiB"
     )
 

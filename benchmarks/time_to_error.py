@@ -1,6 +1,6 @@
 """How long it takes to an error: python -m benchmarks.time_to_error [--quick] [--data NAME ...] [--picture FILE].
 
-Each model is fitted anew with more and more passes, on the same random tenth to test; seconds are those of the fit.
+Each model is fitted from scratch with more and more passes, and tested on the same random tenth; only the fit is timed.
 """
 
 import argparse

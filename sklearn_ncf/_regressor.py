@@ -70,7 +70,7 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         It is 33 `batch_size` / `n` with AdamW, and a class's own default with any other.
 
     batch_size : int or "auto", default="auto"
-        Ratings a step. ``"auto"`` is a fiftieth of the rows with GMF, at least 32 and at most 8192, and a hundredth
+        Ratings per step. ``"auto"`` is a fiftieth of the rows with GMF, at least 32 and at most 8192, and a hundredth
         else, at most 4096.
 
     max_epochs : int, default=20

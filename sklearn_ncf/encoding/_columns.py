@@ -4,6 +4,7 @@ A column is hashed once, by pandas; whatever has to be decided about ids (their 
 known) is then decided on the distinct ones only.
 """
 
+from collections import Counter
 from datetime import datetime, timedelta
 from numbers import Number
 from typing import NamedTuple
@@ -16,6 +17,7 @@ from sklearn_ncf._sklearn_compat import safe_indexing
 from sklearn_ncf.encoding._containers import as_local
 from sklearn_ncf.storage import parts_of
 
+NUMBER = "number"  # a kind of ids
 MISSING = -1  # the position of a missing id, and the code of an unknown one
 NO_STRING = np.array([object()])  # see `factorize`
 
@@ -84,10 +86,19 @@ def chunks_of(X, n_rows=None):
 
 def kinds_of(ids):
     """The kind of each distinct id, as a word: two columns can share ids only where they share kinds."""
-    if ids.dtype.kind in "iufb":
-        return np.full(len(ids), "number", dtype=object)
+    if _are_numbers(ids):
+        return np.full(len(ids), NUMBER, dtype=object)
     kinds = {type_: _kind(type_) for type_ in set(map(type, ids))}
     return as_objects([kinds[type(id_)] for id_ in ids])
+
+
+def count_kinds(ids):
+    """The number of distinct ids of each kind."""
+    return Counter({NUMBER: len(ids)} if _are_numbers(ids) else kinds_of(ids))
+
+
+def _are_numbers(ids):
+    return ids.dtype.kind in "iufb"
 
 
 def factorize(values):
@@ -124,7 +135,7 @@ def _kind(type_):
     if issubclass(type_, bytes):
         return "bytes"
     if issubclass(type_, (Number, np.bool_)):
-        return "number"
+        return NUMBER
     if issubclass(type_, datetime):
         return "datetime"
     if issubclass(type_, timedelta):

@@ -1,11 +1,9 @@
 """Vocabulary: the ids of one column and their codes, whatever types the ids have."""
 
-from collections import Counter
-
 import numpy as np
 import pandas as pd
 
-from sklearn_ncf.encoding._columns import MISSING, as_objects, factorize, kinds_of
+from sklearn_ncf.encoding._columns import MISSING, as_objects, count_kinds, factorize
 from sklearn_ncf.encoding._plain_ids import pack_ids, unpack_ids
 
 NOTHING = np.empty(0, dtype=object)
@@ -47,7 +45,7 @@ class Vocabulary:
     def kinds(self):
         """The number of ids of each kind, the infrequent ones too."""
         if self._kinds is None:
-            self._kinds = _n_of_kind(self.ids) + _n_of_kind(self.infrequent_ids)
+            self._kinds = count_kinds(self.ids) + count_kinds(self.infrequent_ids)
         return self._kinds
 
     @property
@@ -85,11 +83,6 @@ class Vocabulary:
         """The vocabulary with that state."""
         ids, infrequent_ids = (unpack_ids(state[name]) for name in ("ids", "infrequent_ids"))
         return cls(ids, infrequent_ids, state["infrequent_counts"])
-
-
-def _n_of_kind(ids):
-    """The number of ids of each kind."""
-    return Counter({"number": len(ids)} if ids.dtype.kind in "iufb" else kinds_of(ids))
 
 
 def _sort_ids(ids):

@@ -131,8 +131,9 @@ class Settings:
         """The parameter `batch_size`, or what "auto" stands for."""
         if self.batch_size != "auto":
             return self.batch_size
-        gmf = {"n_batches": GMF_BATCHES, "largest": GMF_BATCH_SIZE}
-        return auto_batch_size(n_rows, **(gmf if self._rates_by_gmf else {}))
+        if self._rates_by_gmf:
+            return auto_batch_size(n_rows, n_batches=GMF_BATCHES, largest=GMF_BATCH_SIZE)
+        return auto_batch_size(n_rows)
 
     @property
     def step_size(self):

@@ -20,32 +20,29 @@ def block_of(module, column: int) -> slice:
 @torch.no_grad()
 def fill_untrained(module, counts: Sequence[Tensor], means: Sequence[Tensor] | None) -> None:
     """See `EmbeddingNN.fill_untrained`."""
-    blocks = []
-    for column, n_ratings in enumerate(counts):
-        blocks.append(block_of(module, column))
+    blocks = [block_of(module, column) for column in range(len(counts))]
+    untrained = [(n_ratings == 0).nonzero().squeeze(1) for n_ratings in counts]
+    for block, n_ratings, rows in zip(blocks, counts, untrained, strict=True):
         if not n_ratings[N_SPECIAL:].any():
             continue
         share = n_ratings / n_ratings[N_SPECIAL:].sum()
         share[:N_SPECIAL] = 0
-        untrained = (n_ratings == 0).nonzero().squeeze(1)
         for table in module.tables().values():
-            weight = table[blocks[column]]
-            weight[untrained] = share.to(weight.dtype) @ weight  # a mask of the others would copy the table
+            weight = table[block]
+            weight[rows] = share.to(weight.dtype) @ weight  # a mask of the others would copy the table
     if means is None:
         return
     for column, other in ((0, 1), (1, 0)):
         shift = _shift_of_unknown(module, column, counts[other][N_SPECIAL:], means[other][N_SPECIAL:])
         if shift is not None:
-            untrained = (counts[column] == 0).nonzero().squeeze(1)
-            module.embedding.weight[blocks[column]][untrained] += shift[1:]
+            module.embedding.weight[blocks[column]][untrained[column]] += shift[1:]
             if module.bias is not None:
-                module.bias.weight[blocks[column]][untrained] += shift[:1]
+                module.bias.weight[blocks[column]][untrained[column]] += shift[:1]
     slope = _slope(module)
-    for column, block in enumerate(blocks) if module.bias is not None and slope else ():
-        untrained = (counts[column] == 0).nonzero().squeeze(1)
-        module.bias.weight[block][untrained] += (
-            _level_of_rare(counts[column][N_SPECIAL:], means[column][N_SPECIAL:]) / slope
-        )
+    if module.bias is None or not slope:
+        return
+    for block, n_ratings, mean, rows in zip(blocks, counts, means, untrained, strict=True):
+        module.bias.weight[block][rows] += _level_of_rare(n_ratings[N_SPECIAL:], mean[N_SPECIAL:]) / slope
 
 
 def _shift_of_unknown(module, column: int, counts: Tensor, means: Tensor) -> Tensor | None:

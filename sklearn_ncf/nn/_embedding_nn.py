@@ -280,10 +280,8 @@ class EmbeddingNN(Subset, Network):
         return vectors if self.temperature is None else F.normalize(vectors, dim=-1)
 
     def _gmf(self, vectors: Tensor) -> Tensor:
-        if self.temperature is None and len(self.n_ids) == 2:
-            return weighted_product(vectors, self.gmf_weight)
         if self.temperature is None:
-            return pairwise_products(vectors) @ self.gmf_weight
+            return weighted_product(vectors, self.gmf_weight)
         query, _ = self.gmf_of_query(_without_item(vectors))
         return (query * self.gmf_of_item(vectors[:, ITEM])).sum(dim=-1)
 

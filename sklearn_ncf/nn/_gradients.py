@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from sklearn_ncf.nn._dropout import FastDropout
 from sklearn_ncf.nn._history import InteractionHistory
-from sklearn_ncf.nn._layers import gradient_of_table, has_hooks
+from sklearn_ncf.nn._layers import gradient_of_table, has_hooks, pairwise_products
 
 
 class _Vectors(torch.autograd.Function):
@@ -74,10 +74,10 @@ def dropped_vectors(module, rows: Tensor) -> Tensor:
 
 
 def weighted_product(vectors: Tensor, weight: Tensor) -> Tensor:
-    """GMF's score of pairs of vectors, (n, 2, dim) to (n,)."""
-    if torch.is_grad_enabled() and not torch.is_autocast_enabled(vectors.device.type):
+    """GMF's score of vectors of several columns, (n, n_columns, dim) to (n,)."""
+    if vectors.shape[1] == 2 and torch.is_grad_enabled() and not torch.is_autocast_enabled(vectors.device.type):
         return _WeightedProduct.apply(vectors, weight)
-    return (vectors[:, 0] * vectors[:, 1]).mv(weight)
+    return pairwise_products(vectors) @ weight
 
 
 def _is_plain(module) -> bool:

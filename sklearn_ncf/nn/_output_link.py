@@ -46,19 +46,19 @@ class SoftClip:
         return self.clipped(score)
 
     @property
-    def width(self) -> float:
-        """Of the range, in bends."""
+    def width_in_bends(self) -> float:
+        """Width of the range, in bends."""
         return (self.high - self.low) / self.bend
 
     def bends_above_low(self, score: Tensor) -> Tensor:
         """How far scores lie above the lower end; the difference of two huge numbers would be rounding alone."""
         above_low = score * (self.scale / self.bend) + (self.center - self.low) / self.bend
-        return above_low.clamp(-FLAT, self.width + FLAT)
+        return above_low.clamp(-FLAT, self.width_in_bends + FLAT)
 
     def clipped(self, score: Tensor) -> Tensor:
         """Ratings from scores."""
         above_low = self.bends_above_low(score)
-        clipped = F.softplus(above_low) - F.softplus(above_low - self.width)
+        clipped = F.softplus(above_low) - F.softplus(above_low - self.width_in_bends)
         return (self.low + self.bend * clipped).clamp(self.low, self.high)
 
     def score_of_center(self) -> float:
@@ -82,7 +82,7 @@ class _SoftClip(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, None]:
         above_low = ctx.link.bends_above_low(ctx.saved_tensors[0])
-        slope = torch.sigmoid(above_low) - torch.sigmoid(above_low - ctx.link.width)
+        slope = torch.sigmoid(above_low) - torch.sigmoid(above_low - ctx.link.width_in_bends)
         return gradient * slope * ctx.link.scale, None
 
 

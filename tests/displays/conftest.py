@@ -16,7 +16,7 @@ def _figures():
 
 @pytest.fixture(scope="session")
 def models(ratings):
-    """Fitted models: without a validation part, with one, and ranking with a score and with a loss."""
+    """Fitted models: without a validation set, with one, and ranking with a score and with a loss."""
     X, y = ratings
     params = {"embedding_dim": 8, "max_epochs": 6, "random_state": 0, "device": "cpu"}
     given = {"X_val": X[1800:]}

@@ -1,4 +1,4 @@
-"""The display of a training: what it draws, and that it can be read."""
+"""The display of a training run: what it draws, and that it is readable."""
 
 import pickle
 from itertools import pairwise
