@@ -216,6 +216,10 @@ class NCFRanker(BaseNCF):
         device="auto",
         random_state=None,
         verbose=0,
+        user_features=None,
+        item_features=None,
+        numeric_features=None,
+        separator=None,
     ):
         super().__init__(
             architecture,
@@ -242,6 +246,10 @@ class NCFRanker(BaseNCF):
             device=device,
             random_state=random_state,
             verbose=verbose,
+            user_features=user_features,
+            item_features=item_features,
+            numeric_features=numeric_features,
+            separator=separator,
         )
         self.temperature = temperature
         self.positive_weight = positive_weight

@@ -260,6 +260,10 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         device="auto",
         random_state=None,
         verbose=0,
+        user_features=None,
+        item_features=None,
+        numeric_features=None,
+        separator=None,
     ):
         super().__init__(
             architecture,
@@ -286,6 +290,10 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
             device=device,
             random_state=random_state,
             verbose=verbose,
+            user_features=user_features,
+            item_features=item_features,
+            numeric_features=numeric_features,
+            separator=separator,
         )
         self.rating_range = rating_range
 

@@ -11,10 +11,13 @@ from sklearn_ncf._fitted import publish, snapshot
 from sklearn_ncf._random import seeded_generators
 from sklearn_ncf._stamp import add_version, check_version
 from sklearn_ncf.encoding import UnknownIds, as_local, chunks_of, read_table, take_rows
+from sklearn_ncf.features import roles_of
 from sklearn_ncf.fitting._checkpointing import checkpoints_of
+from sklearn_ncf.fitting._features import NO_FEATURES, Features
 from sklearn_ncf.fitting._fitted_model import FittedModel
 from sklearn_ncf.fitting._growth import copy_weights, grow
 from sklearn_ncf.fitting._id_parameters import IdParameters
+from sklearn_ncf.fitting._guard_rails import warn_of_odd_columns
 from sklearn_ncf.fitting._parameters import SHARED_CONSTRAINTS
 from sklearn_ncf.fitting._rows import TrainingData, codes_of, learn_rows
 from sklearn_ncf.fitting._settings import Settings
@@ -33,19 +36,32 @@ from sklearn_ncf.training import (
     train,
 )
 
+DESCRIBED_CHUNK_SIZE = 65_536  # rows of a table with features: bounds the memory of what these say
+HEADER = ("n_features_in_", "feature_names_in_")
 PARTIAL_FIT_RATE = 0.1  # of learning_rate, for a custom network: the end of a one-cycle schedule, not its peak
 
 
 def fitted_model_of(estimator):
     """What a fitted estimator has learned, apart from its ids."""
-    return FittedModel(estimator.net_, estimator._seen, estimator._units, estimator._of_unknown)
+    return FittedModel(estimator.net_, estimator._seen, estimator._units, estimator._of_unknown, estimator._features)
 
 
 def encode_table(estimator, X):
-    """Codes of a table in the columns of `fit`, and an `UnknownIds` for each column."""
+    """Codes of a table in the columns of `fit`, an `UnknownIds` for each column of ids, and what features say.
+
+    These are the `Deviations` of unknown ids, by USER and ITEM.
+    """
+    codes, unknown = _encode_ids(estimator, X, estimator.encoder_, estimator._features.roles, estimator.net_.module)
+    return codes, unknown, estimator._features.deviations(X, codes, estimator._seen)
+
+
+def _encode_ids(estimator, X, encoder, roles, module):
+    """Codes of a table in the columns of `fit`, and an `UnknownIds` for each column of ids."""
     header, columns = read_table(X, estimator=estimator)
     validate_data(estimator, header, reset=False, skip_check_array=True)
-    return codes_of(estimator.encoder_, columns, estimator.net_.module)
+    if roles.features:
+        _, columns = read_table(roles.id_table(X), estimator=estimator)
+    return codes_of(encoder, columns, module)
 
 
 class BaseNCF(IdParameters, BaseEstimator):
@@ -58,6 +74,7 @@ class BaseNCF(IdParameters, BaseEstimator):
     _parameter_constraints = SHARED_CONSTRAINTS
     _kind_of_objective = Objective
     _units = ORDINARY  # of the network
+    _features = NO_FEATURES
     _known = None  # in a fit that follows fits of a single rating value: that value, in the network's units
 
     def __init__(
@@ -87,6 +104,10 @@ class BaseNCF(IdParameters, BaseEstimator):
         device,
         random_state,
         verbose,
+        user_features,
+        item_features,
+        numeric_features,
+        separator,
     ):
         self.architecture = architecture
         self.embedding_dim = embedding_dim
@@ -112,6 +133,10 @@ class BaseNCF(IdParameters, BaseEstimator):
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
+        self.user_features = user_features
+        self.item_features = item_features
+        self.numeric_features = numeric_features
+        self.separator = separator
 
     @property
     def _settings(self):
@@ -145,7 +170,7 @@ class BaseNCF(IdParameters, BaseEstimator):
         encoder, device, n_ids = data.encoder, data.device, data.n_ids
         parts = [data.interactions]
         if validation is not None:
-            parts.append(self._prepare_validation_data(*validation, encoder, settings))
+            parts.append(self._prepare_validation_data(*validation, data, settings))
         holds_out = settings.early_stopping and validation is None
         start = self.net_ if resumes else None
         with (
@@ -186,9 +211,9 @@ class BaseNCF(IdParameters, BaseEstimator):
                 checkpoints.finish(net)
             except KeyboardInterrupt:
                 if net.finalized_ and net.history:  # else there is nothing to keep, and the last fit stays
-                    self._set_fitted_state(encoder, net, seen, settings, into=into)
+                    self._set_fitted_state(data, net, seen, settings, into=into)
                 raise
-        return self._set_fitted_state(encoder, net, seen, settings, into=into)
+        return self._set_fitted_state(data, net, seen, settings, into=into)
 
     def _grow(self, X, y, sample_weight, settings, *, into):
         """Learn what further rows say of their own ids."""
@@ -196,7 +221,7 @@ class BaseNCF(IdParameters, BaseEstimator):
         settings = settings.resolved(data.interactions, data.n_ids, self._last_fit())
 
         def keep(net, seen, trained):
-            self._set_fitted_state(data.encoder, net, seen, settings, trained, into=into)
+            self._set_fitted_state(data, net, seen, settings, trained, into=into)
 
         grow(data, fitted_model_of(self), settings, keep)
         return into
@@ -212,34 +237,44 @@ class BaseNCF(IdParameters, BaseEstimator):
         if alike and (sample_weight[0] == 1 or not settings.ranks):  # a positive of weight 5 is one of 5 rows
             sample_weight = None
         header, _ = read_table(X, estimator=self, min_columns=1 if resumes else 2)
-        encoder = IdEncoder()
+        validate_data(self, header, reset=not resumes, skip_check_array=True)
+        encoder, features = IdEncoder(), NO_FEATURES._replace(roles=roles_of(header, settings.params))
         if resumes:
-            validate_data(self, header, reset=False, skip_check_array=True)
             vars(encoder).update(vars(self.encoder_))  # it changes no array that the two share
+            features = self._features.resumed(features.roles)
         y = self._in_units(y, sample_weight, resumes=resumes)
         output = self._output_params(y, sample_weight, resumes=resumes)
-        rows = learn_rows(encoder, X, y, sample_weight, module=settings.network, resumes=resumes)
-        return TrainingData(encoder, rows, output, device)
+        rows, last_rows = learn_rows(
+            encoder,
+            features.roles.id_table(X),
+            y,
+            sample_weight,
+            module=settings.network,
+            resumes=resumes,
+            described=features.roles.features,
+        )
+        warn_of_odd_columns(encoder, len(y), features.roles)
+        return TrainingData(encoder, rows, output, device, features.with_rows(X, last_rows))
 
-    def _prepare_validation_data(self, X, y, encoder, settings):
+    def _prepare_validation_data(self, X, y, data, settings):
         """The interactions of a validation set."""
-        header, columns = read_table(X, estimator=self)
-        validate_data(encoder, header, reset=False, skip_check_array=True)
-        codes, unknown = codes_of(encoder, columns, settings.network)
-        check_unknown(encoder, unknown)
+        codes, unknown = _encode_ids(self, X, data.encoder, data.features.roles, settings.network)
+        check_unknown(data.encoder, unknown)
         return Interactions(codes, to_units(y, self._units))
 
-    def _set_fitted_state(self, encoder, net, seen, settings, trained=None, *, into):
+    def _set_fitted_state(self, data, net, seen, settings, trained=None, *, into):
         """Set what was learned in the estimator `into`, in one step: what fails or is interrupted leaves it as it was.
 
         `trained` is the net that went through the training, where it is another one.
         """
         learned = snapshot(into)
-        learned.n_features_in_ = encoder.n_features_in_
-        vars(learned).pop("feature_names_in_", None)
-        if hasattr(encoder, "feature_names_in_"):
-            learned.feature_names_in_ = encoder.feature_names_in_.copy()  # joblib loads one array of two objects as two
-        learned.encoder_ = encoder
+        for name in (*HEADER, "_features"):
+            vars(learned).pop(name, None)
+        vars(learned).update({name: value for name, value in vars(self).items() if name in HEADER})
+        if data.features.frames:
+            grows = trained is not None
+            learned._features = data.features if grows else data.features.learned(net.module_, seen, settings)
+        learned.encoder_ = data.encoder
         learned.net_ = net
         learned.history_ = self._in_rating_units(history_of(trained or net))
         learned.n_iter_ = len(learned.history_)
@@ -257,10 +292,10 @@ class BaseNCF(IdParameters, BaseEstimator):
         check_is_fitted(self)
         fitted = snapshot(self)
         X, scores, unknown = as_local(X, "X"), [], []
-        for part in chunks_of(X):
-            codes, *of_part = encode_table(fitted, part)
-            unknown += of_part
-            scores.append(fitted_model_of(fitted).scores(codes))
+        for part in chunks_of(X, DESCRIBED_CHUNK_SIZE if fitted._features.descriptions else None):
+            codes, of_part, deviations = encode_table(fitted, part)
+            unknown.append(of_part)
+            scores.append(fitted_model_of(fitted).scores(codes, deviations))
         check_unknown(fitted.encoder_, [sum(of_column, UnknownIds()) for of_column in zip(*unknown, strict=True)])
         return np.concatenate(scores)
 
@@ -300,6 +335,8 @@ class BaseNCF(IdParameters, BaseEstimator):
             state["_net_state"] = state_of(state.pop("net_"))
             history = state["history_"]
             state["_seen"] = vars(state["_seen"])
+            if "_features" in state:
+                state["_features"] = state["_features"].state()
             state["history_"] = {name: history[name].tolist() for name in history}
         return add_version(state)
 
@@ -311,6 +348,8 @@ class BaseNCF(IdParameters, BaseEstimator):
             seen = Seen()
             vars(seen).update(state["_seen"])
             state |= {"_seen": seen, "history_": pd.DataFrame(state["history_"])}
+            if "_features" in state:
+                state["_features"] = Features.from_state(state["_features"])
         super().__setstate__(state)
 
     def __sklearn_clone__(self):

@@ -1,13 +1,15 @@
 """FittedModel: what a fit has learned, asked by codes. The one door for lists, metrics, export and pictures."""
 
+from functools import partial
 from typing import NamedTuple
 
 import torch
 
+from sklearn_ncf.fitting._features import NO_FEATURES, Features
 from sklearn_ncf.fitting._units import ORDINARY, from_units
 from sklearn_ncf.interactions import Seen
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, GridScorer, default_settings
-from sklearn_ncf.training import predict_ratings
+from sklearn_ncf.training import as_tensors, predict_ratings
 
 
 class FittedModel(NamedTuple):
@@ -17,36 +19,59 @@ class FittedModel(NamedTuple):
     seen : what the rows of all fits have shown
     units : offset and scale of the network's scores
     of_unknown : score of a row with neither a known user nor a known item, in the network's units, or None for its own
+    features : what was learned of features
     """
 
     net: object
     seen: Seen
     units: tuple[float, float] = ORDINARY
     of_unknown: float | None = None
+    features: Features = NO_FEATURES
 
-    def scores(self, codes):
-        """Scores of rows of codes, of shape (n_rows, n_columns)."""
-        scores = predict_ratings(self.net, codes)
-        trained = (self.seen.trained(column, codes[:, column]) for column in (USER, ITEM))
-        return self._finished(scores, *trained)
+    def scores(self, codes, deviations=None):
+        """Scores of rows of codes, of shape (n_rows, n_columns); `deviations` are those of unknown ids."""
+        deviations = deviations or {}
+        shifts_of = partial(self._shifts_within, deviations) if deviations else None
+        scores = predict_ratings(self.net, codes, shifts_of)
+        knows = (self._knows(column, codes[:, column], deviations) for column in (USER, ITEM))
+        return self._finished(scores, *knows)
 
     @default_settings()
-    def grid_scorer(self, items):
-        """A function from codes of queries, in all columns but the items', to their scores with each of some items."""
+    def grid_scorer(self, items, deviations=None):
+        """A function from codes of queries, in all columns but the items', to their scores with each of some items.
+
+        `deviations` are those of unknown items; the function takes those of queries.
+        """
         device = self.net.device
-        of_network = GridScorer(self.net.module_.eval(), torch.from_numpy(items).to(device))
-        trained_items = self.seen.trained(ITEM, items)
+        shifts = self._shifts_within(deviations or {}, slice(0, len(items)))
+        of_network = GridScorer(self.net.module_.eval(), torch.from_numpy(items).to(device), shifts=shifts)
+        knows_item = self._knows(ITEM, items, deviations)
 
         @default_settings()
-        def scorer(queries):
-            scores = of_network(torch.from_numpy(queries).to(device)).float().cpu().numpy()
-            return self._finished(scores, self.seen.trained(USER, queries[:, USER])[:, None], trained_items)
+        def scorer(queries, deviations=None):
+            shifts = self._shifts_within(deviations or {}, slice(0, len(queries)))
+            scores = of_network(torch.from_numpy(queries).to(device), shifts=shifts).float().cpu().numpy()
+            return self._finished(scores, self._knows(USER, queries[:, USER], deviations)[:, None], knows_item)
 
         return scorer
 
     def n_rows_of(self, column, codes):
         """Weight of the training rows of some ids of a column."""
         return self.seen.counts[column][codes + N_SPECIAL]
+
+    def _shifts_within(self, deviations, rows):
+        """Deviations in a slice of the rows as the network takes them; None where no network is to be asked for any."""
+        if not self.features.descriptions:
+            return None
+        parts = {column: of_column.within(rows) for column, of_column in deviations.items()}
+        return {column: tuple(as_tensors(part, self.net.device)) for column, part in parts.items() if len(part.rows)}
+
+    def _knows(self, column, codes, deviations):
+        """Which codes of a column stand for ids of which something is known."""
+        known = self.seen.trained(column, codes)
+        if deviations and column in deviations:
+            known[deviations[column].rows] = True
+        return known
 
     def _finished(self, scores, knows_user, knows_item):
         if self.of_unknown is not None:

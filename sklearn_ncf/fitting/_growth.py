@@ -102,6 +102,7 @@ def _part_to_train(data, learned, settings):
     with drawing_no_tables():
         whole = settings.bare_net(data.n_ids, data.output, not_trained)
     copy_weights(learned.net.module_, whole.module_)
+    _place_new_ids(whole.module_, data, learned)
     whole.module_.add_interactions(torch.from_numpy(seen.pairs_not_in(learned.seen)))
     taken, places = zip(*(np.unique(column, return_inverse=True) for column in rows.codes.T), strict=True)
     ids = settings.with_candidates(taken, seen)  # those that the rows name first
@@ -137,6 +138,15 @@ def _part_to_train(data, learned, settings):
         sampler=settings.sampler(seen.part(ids), device),
     )
     return Growth(whole, part, dataset, seen, as_tensors(taken, device))
+
+
+@torch.no_grad()
+def _place_new_ids(module, data, learned):
+    """Start new ids, which have the unknown id's vector so far, where their features say."""
+    for side, description in learned.features.descriptions.items():
+        new = np.arange(len(learned.seen.counts[side]) - N_SPECIAL, data.n_ids[side])
+        values, _ = description.deviations(data.features.frames[side].iloc[new])
+        module.move(side, *as_tensors([new, values], data.device))
 
 
 def copy_weights(learned, module):

@@ -30,6 +30,10 @@ SHARED_CONSTRAINTS = {
     "device": [str],
     "random_state": ["random_state"],
     "verbose": ["verbose"],
+    "user_features": [None, str, Integral, "array-like"],
+    "item_features": [None, str, Integral, "array-like"],
+    "numeric_features": [None, str, Integral, "array-like"],
+    "separator": [None, str],
 }
 RANKING_CONSTRAINTS = {
     **SHARED_CONSTRAINTS,

@@ -2,8 +2,11 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from sklearn_ncf._encoder import IdEncoder, encode_columns, learn_ids, learn_ids_in_parts
 from sklearn_ncf.encoding import MISSING, chunks_of, read_table
+from sklearn_ncf.fitting._features import Features
 from sklearn_ncf.interactions import Interactions
 from sklearn_ncf.nn import N_SPECIAL, tells_missing_apart
 from sklearn_ncf.storage import is_large, parts_of, shuffle_blocks, storage_of
@@ -13,12 +16,14 @@ class TrainingData(NamedTuple):
     """What a fit starts from: an encoder that knows all ids, the rows encoded, the network's output, the device.
 
     output : parameters of the network, ``output_range``, ``output_center`` and ``output_scale``
+    features : of all ids, not learned from yet
     """
 
     encoder: IdEncoder
     interactions: Interactions
     output: dict
     device: str
+    features: Features
 
     @property
     def n_ids(self):
@@ -39,15 +44,25 @@ def codes_of(encoder, columns, module):
     return codes, unknown
 
 
-def learn_rows(encoder, X, y, sample_weight, *, module, resumes):
+def learn_rows(encoder, X, y, sample_weight, *, module, resumes, described=()):
     """The interactions of rows whose ids the encoder learns, from scratch unless the training `resumes`.
 
-    Many rows are shuffled in blocks, and are stored on disk where the table or the ratings are.
+    Many rows are shuffled in blocks, and are stored on disk where the table or the ratings are. With them comes, for
+    each of the columns `described`, the last row of each id, -1 where it has none.
     """
     n_rows = len(y)
+    last_rows = {}
+
+    def note_last(codes, start):
+        for column in described:
+            last = last_rows.setdefault(column, np.full(len(encoder.categories_[column]), -1))
+            known = np.flatnonzero(codes[:, column] >= 0)
+            last[codes[known, column]] = known + start
+
     if not is_large(n_rows):
         codes, _ = codes_of(encoder, learn_ids(encoder, X, reset=not resumes), module)
-        return Interactions(codes, y, sample_weight)
+        note_last(codes, 0)
+        return Interactions(codes, y, sample_weight), last_rows
     if resumes:
         learn_ids(encoder, X, reset=False)
     else:
@@ -58,8 +73,10 @@ def learn_rows(encoder, X, y, sample_weight, *, module, resumes):
     def parts():
         for table, rows in zip(chunks_of(X), parts_of(n_rows), strict=True):
             codes, _ = codes_of(encoder, read_table(table, estimator=encoder)[1], module)
+            note_last(codes, rows.start)
             yield codes, y[rows], None if sample_weight is None else sample_weight[rows]
             storage.release_pages(X, y)
 
     weighted = sample_weight is not None
-    return Interactions(*shuffle_blocks(parts(), n_rows, encoder.n_features_in_, weighted=weighted, storage=storage))
+    rows = shuffle_blocks(parts(), n_rows, encoder.n_features_in_, weighted=weighted, storage=storage)
+    return Interactions(*rows), last_rows

@@ -13,6 +13,8 @@ from sklearn_ncf.nn._generators import global_generators_lent as global_generato
 from sklearn_ncf.nn._generators import make_generators as make_generators
 from sklearn_ncf.nn._generators import replacing_global_generators as replacing_global_generators
 from sklearn_ncf.nn._grid import GridScorer
+from sklearn_ncf.nn._grid import Shifts as Shifts
+from sklearn_ncf.nn._grid import score_shifted as score_shifted
 from sklearn_ncf.nn._history import InteractionHistory
 from sklearn_ncf.nn._network import ITEM, USER, Network, score_lists
 from sklearn_ncf.nn._network import history_of as history_of

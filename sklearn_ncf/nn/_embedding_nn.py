@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from sklearn_ncf.nn._cold_start import N_SPECIAL, fill_untrained
 from sklearn_ncf.nn._dropout import FastDropout
 from sklearn_ncf.nn._gradients import dropped_vectors, weighted_product
-from sklearn_ncf.nn._grid import EncodedItems, EncodedQueries, score_grid_by_parts
+from sklearn_ncf.nn._grid import EncodedItems, EncodedQueries, Shifts, score_grid_by_parts
 from sklearn_ncf.nn._history import InteractionHistory
 from sklearn_ncf.nn._layers import has_hooks, look_up, new_embedding, new_mlp, pairwise_products
 from sklearn_ncf.nn._network import ITEM, Network
@@ -230,17 +230,17 @@ class EmbeddingNN(Subset, Network):
             score = self.score(lists.flatten(0, 1), (of_user.unsqueeze(1) + of_items).flatten()).view(shape)
         return torch.cat([self.score(vectors, bias).unsqueeze(1), score], dim=1)
 
-    def encode_queries(self, queries: Tensor) -> EncodedQueries | Tensor:
+    def encode_queries(self, queries: Tensor, shifts: Shifts | None = None) -> EncodedQueries | Tensor:
         """What `score_grid` needs of queries, codes of shape (n_queries, n_columns - 1): of all columns but the items.
 
         A network that computes its scores in another way than this class is asked for each pair: codes are what it
-        needs.
+        needs. `shifts` are those of `GridScorer`.
         """
-        return EncodedQueries.of(self, queries) if is_standard(self) else queries
+        return EncodedQueries.of(self, queries, shifts) if shifts is not None or is_standard(self) else queries
 
-    def encode_items(self, items: Tensor) -> EncodedItems | Tensor:
-        """What `score_grid` needs of items, codes of shape (n_items,)."""
-        return EncodedItems.of(self, items) if is_standard(self) else items
+    def encode_items(self, items: Tensor, shifts: Shifts | None = None) -> EncodedItems | Tensor:
+        """What `score_grid` needs of items, codes of shape (n_items,); `shifts` are those of `GridScorer`."""
+        return EncodedItems.of(self, items, shifts) if shifts is not None or is_standard(self) else items
 
     def score_grid(self, queries: EncodedQueries | Tensor, items: EncodedItems | Tensor) -> Tensor:
         r"""Scores of every query with every item, both encoded, of shape (n_queries, n_items).

@@ -8,6 +8,9 @@ from torch import Tensor, nn
 from sklearn_ncf.nn._network import ITEM, PAIRS_CHUNK_SIZE, of_network
 
 
+Shifts = dict[int, tuple[Tensor, Tensor]]  # by column: places of rows, and what is added to their vectors and biases
+
+
 class GridScorer:
     """Score queries (a user, with context if there is any) against a list of items.
 
@@ -23,6 +26,10 @@ class GridScorer:
     items : Tensor of shape (n_items,), int64
         Codes of the items.
 
+    shifts : dict from a column to (Tensor of shape (n,), Tensor of shape (n, width + 1)), default=None
+        Places of some of the items, and by how much their vectors and, last, their biases are shifted, such as by what
+        their features say. Of an `EmbeddingNN` alone.
+
     Examples
     --------
     >>> import torch
@@ -37,25 +44,27 @@ class GridScorer:
     """
 
     @torch.no_grad()
-    def __init__(self, module: nn.Module, items: Tensor) -> None:
+    def __init__(self, module: nn.Module, items: Tensor, *, shifts: Shifts | None = None) -> None:
         self.module = module
-        self.items = of_network(module, "encode_items")(items)
+        self.items = of_network(module, "encode_items")(items, *_given(shifts))
 
     @torch.no_grad()
-    def __call__(self, queries: Tensor) -> Tensor:
+    def __call__(self, queries: Tensor, *, shifts: Shifts | None = None) -> Tensor:
         """Score every query with every item.
 
         Parameters
         ----------
         queries : Tensor of shape (n_queries, n_columns - 1), int64
             Codes of all columns but the items.
+        shifts : dict from a column to (Tensor of shape (n,), Tensor of shape (n, width + 1)), default=None
+            As for the items, for some of the queries.
 
         Returns
         -------
         Tensor of shape (n_queries, n_items)
             Scores, in rating units.
         """
-        queries = of_network(self.module, "encode_queries")(queries)
+        queries = of_network(self.module, "encode_queries")(queries, *_given(shifts))
         return of_network(self.module, "score_grid")(queries, self.items)
 
 
@@ -71,10 +80,10 @@ class EncodedQueries(NamedTuple):
     of_mlp: Tensor | None
 
     @classmethod
-    def of(cls, module, queries: Tensor) -> "EncodedQueries":
+    def of(cls, module, queries: Tensor, shifts: Shifts | None = None) -> "EncodedQueries":
         """Encode codes of all columns but the items."""
         columns = [column for column in range(len(module.n_ids)) if column != ITEM]
-        vectors, bias = _look_up(module, queries, columns)
+        vectors, bias = _look_up(module, queries, columns, shifts)
         score, of_gmf = bias + module.intercept, None
         if module.gmf_dim:
             of_gmf, alone = module.gmf_of_query(vectors[..., : module.gmf_dim])
@@ -90,9 +99,9 @@ class EncodedItems(NamedTuple):
     of_mlp: Tensor | None
 
     @classmethod
-    def of(cls, module, items: Tensor) -> "EncodedItems":
+    def of(cls, module, items: Tensor, shifts: Shifts | None = None) -> "EncodedItems":
         """Encode codes of items."""
-        vectors, bias = _look_up(module, items.unsqueeze(1), [ITEM])
+        vectors, bias = _look_up(module, items.unsqueeze(1), [ITEM], shifts)
         of_gmf = module.gmf_of_item(vectors[:, 0, : module.gmf_dim]).T if module.gmf_dim else None
         of_mlp = None
         if module.mlp is not None:
@@ -116,10 +125,26 @@ def score_grid_by_parts(module, queries: EncodedQueries, items: EncodedItems) ->
     return module.to_ratings(scores)
 
 
-def _look_up(module, codes: Tensor, columns: list[int]) -> tuple[Tensor, Tensor]:
+@torch.no_grad()
+def score_shifted(module, codes: Tensor, shifts: Shifts) -> Tensor:
+    """Scores of rows of codes, as `forward` gives them, with some of their vectors and biases shifted."""
+    return module.score(*_look_up(module, codes, list(range(codes.shape[1])), shifts))
+
+
+def _look_up(module, codes: Tensor, columns: list[int], shifts: Shifts | None) -> tuple[Tensor, Tensor]:
     """Vectors, of shape (n_rows, n_columns, width), and summed biases of the codes of some columns."""
     rows = codes + module.first_rows[columns]
-    return module.vectors(rows), module.summed_bias(rows)
+    vectors, bias = module.vectors(rows), module.summed_bias(rows)
+    for column, (places, shift) in (shifts or {}).items():
+        shift = shift.to(vectors)
+        vectors[places, columns.index(column)] += shift[:, :-1]
+        bias[places] += shift[:, -1]
+    return vectors, bias
+
+
+def _given(shifts: Shifts | None) -> tuple:
+    """An argument for networks that take it."""
+    return () if shifts is None else (shifts,)
 
 
 def _linear_layers(module) -> list[nn.Linear]:

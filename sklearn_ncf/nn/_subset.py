@@ -72,6 +72,14 @@ class Subset:
                 theirs[taken + other.first_rows[column]] = table[self.column_rows(column)][: len(taken)]
 
     @torch.no_grad()
+    def move(self, column: int, codes: Tensor, shift: Tensor) -> None:
+        """Add to the vectors of some ids of a column and, last, to their biases: `shift` is (n, width + 1)."""
+        rows = codes + self.first_rows[column]
+        self.embedding.weight[rows] += shift[:, :-1]
+        if self.bias is not None:
+            self.bias.weight[rows] += shift[:, -1:]
+
+    @torch.no_grad()
     def load_halves(self, gmf: "Subset", mlp: "Subset", share: float = 0.5) -> None:
         r"""Start NeuMF from a trained GMF and a trained MLP (He et al. 2017, section 3.4.1).
 

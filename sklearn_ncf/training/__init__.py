@@ -9,7 +9,7 @@ from sklearn_ncf.training._device import resolve_device
 from sklearn_ncf.training._fold_in import FoldIn
 from sklearn_ncf.training._memory import check_memory
 from sklearn_ncf.training._negatives import NegativeSampler
-from sklearn_ncf.training._net import as_tensors, best_epoch_of, build_net, history_of, predict_ratings, train
+from sklearn_ncf.training._net import as_tensors, best_epoch_of, build_net, history_of, train
 from sklearn_ncf.training._objectives import (
     RANKING_OBJECTIVES,
     RATING_OBJECTIVES,
@@ -29,6 +29,7 @@ from sklearn_ncf.training._optimizers import (
     takes_strengths,
 )
 from sklearn_ncf.training._plan import Plan, Strengths, auto_batch_size
+from sklearn_ncf.training._prediction import predict_ratings
 from sklearn_ncf.training._shrinkage import estimate_strengths
 from sklearn_ncf.training._solvers import Solver, is_solver
 

@@ -382,15 +382,3 @@ def history_of(net: NCFNet) -> pd.DataFrame:
     ours = ("batches", "train_batch_count", "valid_batch_count")
     others = [name for name in history.columns if name not in (*first, *ours) and not name.endswith("_best")]
     return history.reindex(columns=[*first, *others]).astype({"epoch": int, "valid_loss": float})
-
-
-@default_settings()
-def predict_ratings(net: NCFNet, codes: np.ndarray) -> np.ndarray:
-    """Predict in chunks, without dropout: codes of shape (n_rows, n_columns) to float32 of shape (n_rows,)."""
-    ratings = np.empty(len(codes), dtype=np.float32)
-    net.module_.eval()
-    for start in range(0, len(codes), PREDICTION_CHUNK):
-        rows = slice(start, start + PREDICTION_CHUNK)
-        with torch.no_grad(), net.draws():
-            ratings[rows] = net.module_(torch.from_numpy(codes[rows]).to(net.device)).float().cpu().numpy()
-    return ratings

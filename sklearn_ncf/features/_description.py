@@ -1,0 +1,119 @@
+"""Description: what was learned of one side's features, and what they say of ids that no rating has shown."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.sparse import csr_array, hstack, issparse
+
+from sklearn_ncf.encoding import as_table_name
+from sklearn_ncf.features._kinds import Block, Categories, NumberColumns, Numbers, ValueLists, is_collection
+from sklearn_ncf.features._prior import FeaturePrior, learn_prior
+from sklearn_ncf.storage import parts_of
+
+MANY_NUMBERS = 32  # columns, more than which are one block
+IDS_CHUNK_SIZE = 16_384  # rows of a design: bounds the memory beside the features
+
+KINDS = {kind.__name__: kind for kind in (Block, Categories, NumberColumns, Numbers, ValueLists)}
+
+
+class Description:
+    """Kinds of the columns of a data frame of features, and the prior of the ids that they describe.
+
+    Parameters
+    ----------
+    frame : DataFrame, one row per id
+    numeric : names of columns that are numbers whatever they hold
+    separator : str or None, what joins several values in a string
+    """
+
+    def __init__(self, frame, numeric, separator):
+        of_columns = {name: _kind_of(column, name, name in numeric, separator) for name, column in frame.items()}
+        numbers = [name for name, kind in of_columns.items() if kind is Numbers]
+        self.kinds = []
+        if len(numbers) > MANY_NUMBERS:
+            self.kinds.append((numbers, NumberColumns(numbers, frame[numbers])))
+        for name, kind in of_columns.items():
+            if kind is Numbers and len(numbers) > MANY_NUMBERS:
+                continue
+            further = (separator,) if kind is ValueLists else ()
+            self.kinds.append((name, kind(name, frame[name], *further)))
+        self.has_missing = [
+            bool(kind.missing(kind.read(frame[columns])).any()) for columns, kind in self.kinds
+        ]
+
+    def state(self):
+        """What was learned, in dictionaries, lists and arrays."""
+        kinds = [{"class": type(kind).__name__, "columns": columns, **kind.state()} for columns, kind in self.kinds]
+        return {"kinds": kinds, "has_missing": self.has_missing, "prior": list(self.prior)}
+
+    @classmethod
+    def from_state(cls, state):
+        """The description with that state."""
+        description = object.__new__(cls)
+        description.kinds = []
+        for of_kind in state["kinds"]:
+            of_kind = dict(of_kind)
+            class_, columns = KINDS[of_kind.pop("class")], of_kind.pop("columns")
+            description.kinds.append((columns, class_.from_state(of_kind)))
+        description.has_missing, description.prior = state["has_missing"], FeaturePrior(*state["prior"])
+        return description
+
+    def learn(self, frame, targets, n_ratings, groups):
+        """Learn what the features of ids say of their `targets`, of shape (n_ids, n_targets); see `learn_prior`."""
+        parts = (
+            (self.design(frame.iloc[rows]), targets[rows]) for rows in parts_of(len(frame), IDS_CHUNK_SIZE)
+        )
+        self.prior = learn_prior(parts, n_ratings, groups)
+
+    def design(self, frame):
+        """The features of some rows as rows of numbers: a sparse matrix, or an array where there are blocks."""
+        return self._read(frame)[0]
+
+    def deviations(self, frame):
+        """What the features of some rows say, of shape (n_rows, n_targets), and in which rows they say anything."""
+        design, known = self._read(frame)
+        return self.prior.deviations(design) * known[:, None], known
+
+    def _read(self, frame):
+        designs, missing = [], []
+        for (columns, kind), has_missing in zip(self.kinds, self.has_missing, strict=True):
+            values = kind.read(frame[columns])
+            missing.append(kind.missing(values))
+            designs.append(kind.design(values))
+            if has_missing:
+                designs.append(missing[-1][:, None].astype(np.float64))
+        known = ~np.all(missing, axis=0)
+        if any(isinstance(kind, Block) for _, kind in self.kinds):
+            return np.hstack([design.toarray() if issparse(design) else design for design in designs]), known
+        return hstack([csr_array(design) for design in designs], format="csr"), known
+
+
+def _kind_of(column, name, is_number, separator):
+    """The class of a column's kind."""
+    dtype = column.dtype
+    if is_number or dtype.kind in "fM":
+        return Numbers
+    if dtype.kind in "iub":
+        return Categories
+    examples = [cell for cell in column if is_collection(cell)]
+    if any(isinstance(cell, Mapping) for cell in examples):
+        raise TypeError(f"{as_table_name([name], 0).capitalize()} holds mappings; a feature is a value or a list of them.")
+    if examples:
+        return _kind_of_lists(examples)
+    if separator is not None:
+        strings = (cell for cell in column.unique() if isinstance(cell, str))
+        if any(separator in cell for cell in strings):
+            return ValueLists
+    return Numbers if dtype == object and _are_all(column, float) else Categories
+
+
+def _kind_of_lists(cells):
+    """Blocks are lists of floats, of which each has as many as any other; all else are lists of values."""
+    members = next((cell for cell in cells if len(cell)), ())
+    is_block = len(members) > 0 and all(isinstance(member, float | np.floating) for member in members)
+    return Block if is_block else ValueLists
+
+
+def _are_all(column, type_):
+    known = column.dropna()
+    return len(known) > 0 and all(isinstance(cell, type_) for cell in known)

@@ -1,0 +1,108 @@
+"""ColumnRoles: which columns of a table are ids, and which are features of users or of items."""
+
+from numbers import Integral
+from typing import NamedTuple
+
+from sklearn_ncf._numbers import as_python
+from sklearn_ncf.encoding import as_table_name, take_columns
+from sklearn_ncf.features._frames import feature_frame
+
+USER, ITEM = 0, 1
+PARAMETERS = {USER: "user_features", ITEM: "item_features"}
+N_IDS = 2  # columns at least: users and items
+
+
+class ColumnRoles(NamedTuple):
+    """The columns of a table, by their places.
+
+    names : names of all columns, None where they have none
+    ids : the columns of ids: users, items, then context
+    features : dict from USER and ITEM to the columns of features, where there are any
+    numeric : columns of features that are numbers though they hold integers
+    """
+
+    names: list | None
+    ids: list[int]
+    features: dict[int, list[int]]
+    numeric: list[int]
+
+    def id_table(self, X):
+        """The columns of ids, as a table of the same type."""
+        return take_columns(X, self.ids) if self.features else X
+
+    def frames(self, X):
+        """The features in a table, a data frame with a row for each of its rows, by USER and ITEM."""
+        return {side: self.frame(X, side) for side in self.features}
+
+    def frame(self, X, side, rows=None):
+        """The features of one side, in all rows of a table or in some."""
+        columns = self.features[side]
+        return feature_frame(X, columns, self.feature_names(side), rows)
+
+    def feature_names(self, side):
+        """The names of one side's features: their places where the columns have no names."""
+        return [self.name(column) for column in self.features[side]]
+
+    def name(self, column):
+        """The name of a column, its place where the columns have none."""
+        return column if self.names is None else self.names[column]
+
+
+def roles_of(header, params):
+    """The roles of a table's columns, from its header (see `read_table`) and the parameters of an estimator."""
+    names = list(header.columns) if hasattr(header, "columns") else None
+    n_columns = header.shape[1]
+    features, taken = {}, {}
+    for side, parameter in PARAMETERS.items():
+        columns = _resolved(params[parameter], parameter, names, n_columns)
+        for column in columns:
+            if column in taken:
+                raise ValueError(
+                    f"{as_table_name(names, column).capitalize()} is named in {taken[column]} and in {parameter}; a "
+                    "feature is one of users or one of items."
+                )
+            taken[column] = parameter
+        if columns:
+            features[side] = columns
+    numeric = _resolved(params["numeric_features"], "numeric_features", names, n_columns)
+    for column in numeric:
+        if column not in taken:
+            raise ValueError(
+                f"numeric_features names {as_table_name(names, column)}, which is no feature; name it in user_features "
+                "or item_features too."
+            )
+    ids = [column for column in range(n_columns) if column not in taken]
+    if features and len(ids) < N_IDS:
+        raise ValueError(
+            f"X must have two columns of ids, users and items, besides its features; got {len(ids)}, with "
+            f"{len(taken)} of {n_columns} columns named as features."
+        )
+    return ColumnRoles(names, ids, features, numeric)
+
+
+def _resolved(columns, parameter, names, n_columns):
+    """The places of columns that a parameter names."""
+    if columns is None:
+        return []
+    columns = [columns] if isinstance(columns, str | Integral) else list(as_python(tuple(columns)))
+    places = []
+    for column in columns:
+        place = _place(column, parameter, names, n_columns)
+        if place in places:
+            raise ValueError(f"{parameter} names {as_table_name(names, place)} twice.")
+        places.append(place)
+    return places
+
+
+def _place(column, parameter, names, n_columns):
+    if isinstance(column, bool) or not isinstance(column, str | Integral):
+        raise TypeError(f"{parameter} must hold names or indices of columns of X; got {column!r}.")
+    if isinstance(column, str):
+        if names is None:
+            raise ValueError(f"{parameter} names the column {column!r}, but X has no column names; give its index.")
+        if column not in names:
+            raise ValueError(f"{parameter} names {column!r}, which is no column of X; its columns are {names}.")
+        return names.index(column)
+    if not -n_columns <= column < n_columns:
+        raise ValueError(f"{parameter} names column {column}, but X has {n_columns} columns.")
+    return int(column) % n_columns

@@ -1,0 +1,111 @@
+"""Features: what a fitted estimator knows of its users' and items' features, and what these say of unknown ids."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from sklearn_ncf.features import ColumnRoles, Description, pack_frame, unpack_frame, updated_frame
+from sklearn_ncf.nn import N_SPECIAL, of_network
+
+
+class Deviations(NamedTuple):
+    """How ids of some rows, which have features and no training rows, deviate from the unknown id.
+
+    rows : ndarray of shape (n,), in rising order
+    values : float32 of shape (n, width + 1), of the vector and, last, the bias
+    """
+
+    rows: np.ndarray
+    values: np.ndarray
+
+    def within(self, rows):
+        """Those of a slice of the rows."""
+        first, last = np.searchsorted(self.rows, [rows.start, rows.stop])
+        return Deviations(self.rows[first:last] - rows.start, self.values[first:last])
+
+
+class Features(NamedTuple):
+    """The features of ids, by USER and ITEM, and what was learned of them.
+
+    roles : which columns of a table are features
+    frames : dict of DataFrames, one row per id
+    descriptions : dict of Descriptions
+    """
+
+    roles: ColumnRoles
+    frames: dict
+    descriptions: dict
+
+    def resumed(self, roles):
+        """The same for a further fit, in whose table the columns have some roles; `ValueError` if these have changed."""
+        if roles != self.roles and (roles.features or self.roles.features):
+            raise ValueError(
+                f"The features are not those of the last fit: user_features and item_features named the columns "
+                f"{[self.roles.name(column) for columns in self.roles.features.values() for column in columns]}, and "
+                f"name {[roles.name(column) for columns in roles.features.values() for column in columns]}. Fit from "
+                "scratch, with warm_start=False."
+            )
+        return self
+
+    def with_rows(self, X, last_rows):
+        """The same with the features in a table, in the last row of each id; -1 where an id has none."""
+        frames = {}
+        for side, last in last_rows.items():
+            given = last >= 0
+            places = np.where(given, given.cumsum() - 1, -1)
+            frames[side] = updated_frame(self.frames.get(side), places, self.roles.frame(X, side, last[given]))
+        return self._replace(frames=frames)
+
+    def learned(self, network, seen, settings):
+        """The same with what features say of the vectors and biases that the training set has shown."""
+        descriptions = {}
+        numeric = {self.roles.name(column) for column in self.roles.numeric}
+        for side, frame in self.frames.items():
+            targets = id_targets(network, side)
+            counts = seen.counts[side][N_SPECIAL:].astype(np.float64)
+            trained = np.flatnonzero(counts)
+            frame = frame.iloc[trained]
+            description = Description(frame, numeric & set(frame), settings.separator)
+            width = targets.shape[1] - 1
+            groups = [slice(0, width), slice(width, None)]
+            description.learn(frame, targets[trained], counts[trained], groups)
+            descriptions[side] = description
+        return self._replace(descriptions=descriptions)
+
+    def deviations(self, X, codes, seen):
+        """The `Deviations` of a table's rows, encoded in `codes`, by USER and ITEM."""
+        found = {}
+        for side, description in self.descriptions.items():
+            unknown = np.flatnonzero(~seen.trained(side, codes[:, side]))
+            if not len(unknown):
+                continue
+            values, known = description.deviations(self.roles.frame(X, side, unknown))
+            found[side] = Deviations(unknown[known], values[known])
+        return found
+
+    def state(self):
+        """What it holds, in dictionaries, lists and arrays."""
+        return {
+            "roles": list(self.roles),
+            "frames": {side: pack_frame(frame) for side, frame in self.frames.items()},
+            "descriptions": {side: description.state() for side, description in self.descriptions.items()},
+        }
+
+    @classmethod
+    def from_state(cls, state):
+        """The features with that state."""
+        return cls(
+            ColumnRoles(*state["roles"]),
+            {side: unpack_frame(frame) for side, frame in state["frames"].items()},
+            {side: Description.from_state(of_side) for side, of_side in state["descriptions"].items()},
+        )
+
+
+NO_FEATURES = Features(ColumnRoles(None, [], {}, []), {}, {})
+
+
+def id_targets(network, side):
+    """Vectors, with histories, and biases of a column's ids, float32 of shape (n_ids, width + 1)."""
+    vectors, biases = (of_network(network, "id_parameters")(name, side) for name in ("embedding", "bias"))
+    biases = vectors.new_zeros(len(vectors)) if biases is None else biases
+    return np.column_stack([vectors.float().cpu().numpy(), biases.float().cpu().numpy()])

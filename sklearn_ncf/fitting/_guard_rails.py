@@ -1,0 +1,37 @@
+"""Columns that are most likely no ids: a date, a price, the target. They are learned as ids, with a warning."""
+
+from itertools import islice
+
+import numpy as np
+
+from sklearn_ncf._encoder import vocabularies_of
+from sklearn_ncf._warnings import warn_caller
+from sklearn_ncf.encoding import as_table_name
+
+FIRST_CONTEXT = 2  # column of ids, after users and items
+FEW_ROWS = 100  # in which each value may well be another one
+MOST_OF_ROWS = 0.5  # distinct values, from which on few are met again
+
+
+def warn_of_odd_columns(encoder, n_rows, roles):
+    """Warn of context columns that hold fractions or dates, or another value in most rows."""
+    columns = zip(vocabularies_of(encoder), roles.ids, strict=True)
+    for vocabulary, column in islice(columns, FIRST_CONTEXT, None):
+        ids = vocabulary.ids
+        odd = _oddity(ids, vocabulary.common_kinds, n_rows)
+        if odd is not None:
+            warn_caller(
+                f"{as_table_name(roles.names, column).capitalize()} holds {odd}, and is taken for a context of {len(ids)} ids, "
+                "each with a vector of its own. If it describes the user or the item, name it in user_features or "
+                "item_features; if it is a date, a price or the target, leave it out or put it into a few classes."
+            )
+
+
+def _oddity(ids, kinds, n_rows):
+    if ids.dtype.kind == "f" and (ids != np.floor(ids)).any():
+        return "fractional numbers"
+    if kinds & {"datetime", "date"}:
+        return "dates"
+    if n_rows >= FEW_ROWS and len(ids) > MOST_OF_ROWS * n_rows:
+        return f"{len(ids)} different values in {n_rows} rows"
+    return None
