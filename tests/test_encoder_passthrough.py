@@ -55,7 +55,7 @@ WITH_NAMES = {
 }
 WITHOUT_NAMES = {
     "objects": as_objects,
-    "masked": lambda: np.ma.MaskedArray(as_objects(), mask=as_objects() == None),  # noqa: E711
+    "masked": lambda: np.ma.MaskedArray(np.where(pd.isna(as_objects()), 7, as_objects()), mask=pd.isna(as_objects())),
     "rows": lambda: ROWS,
     "tuple of rows": lambda: tuple(map(tuple, ROWS)),
 }
@@ -318,10 +318,10 @@ def test_codes_alone_give_ids_alone():
 
 
 def test_the_index_is_kept_on_the_way_back_and_ids_have_their_type():
-    X = pd.DataFrame({"user": [5, 9], "tags": [[1], [2]]}, index=[4, 4])
+    X = pd.DataFrame({"user": [5, 9], "item": [1.5, None], "name": ["a", "b"], "tags": [[1], [2]]}, index=[4, 4])
     encoder = IdEncoder(passthrough="tags").fit(X)
     assert_frame_equal(encoder.inverse_transform(encoder.transform(X)), X)
-    assert encoder.inverse_transform(encoder.transform(X)[:0]).shape == (0, 2)
+    assert encoder.inverse_transform(encoder.transform(X)[:0]).shape == (0, 4)
 
 
 # As a part of scikit-learn
