@@ -8,9 +8,25 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ncf._fitted import publish, snapshot
-from sklearn_ncf._sklearn_compat import Interval, InvalidParameterError, RealNotInt, StrOptions, fit_context
+from sklearn_ncf._sklearn_compat import Interval, RealNotInt, StrOptions, fit_context
 from sklearn_ncf._stamp import add_version, check_version
-from sklearn_ncf.encoding import MISSING, UnknownIds, Vocabulary, as_numbers, as_table_name, chunks_of, read_table
+from sklearn_ncf.encoding import (
+    Vocabulary,
+    as_local,
+    as_numbers,
+    as_series,
+    as_table_name,
+    check_dtype_of_codes,
+    chunks_of,
+    columns_without,
+    decode_column,
+    encode_column,
+    join_columns,
+    least_count,
+    read_table,
+    take_columns,
+    with_columns,
+)
 from sklearn_ncf.storage import storage_of
 
 
@@ -36,11 +52,16 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     dtype : numpy dtype, default=np.int64
         Type of the codes: a signed integer or a float.
 
+    passthrough : str, int or list of str and int, default=None
+        Names or indices of columns of `X` that hold no ids, such as features of the items. `transform` returns them as
+        they came, in a pandas DataFrame of all columns in their order. Their cells may be anything, lists included.
+        ``None`` or an empty list encodes every column.
+
     Attributes
     ----------
     categories_ : list of ndarray
-        The ids of each column in the order of their codes: sorted, or in order of appearance where they cannot be
-        compared with one another; ids met in `partial_fit` stand behind those known before.
+        The ids of each encoded column in the order of their codes: sorted, or in order of appearance where they cannot
+        be compared with one another; ids met in `partial_fit` stand behind those known before.
 
     n_features_in_ : int
         Number of columns seen in `fit`.
@@ -78,6 +99,15 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     >>> encoder.inverse_transform([[1, 0], [-1, 2]])
     array([['bob', 10],
            [None, 30]], dtype=object)
+
+    Columns that are no ids pass through:
+
+    >>> X["tags"] = [["funny"], [], ["funny", "short"]]
+    >>> IdEncoder(passthrough="tags").fit_transform(X)
+       user  item            tags
+    0     0     0         [funny]
+    1     1     2              []
+    2     0     1  [funny, short]
     """
 
     _parameter_constraints = {
@@ -88,12 +118,14 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ],
         "handle_unknown": [StrOptions({"encode", "error"})],
         "dtype": "no_validation",  # validated with its capacity, once the number of ids is known
+        "passthrough": [None, str, Integral, "array-like"],
     }
 
-    def __init__(self, *, min_frequency=None, handle_unknown="encode", dtype=np.int64):
+    def __init__(self, *, min_frequency=None, handle_unknown="encode", dtype=np.int64, passthrough=None):
         self.min_frequency = min_frequency
         self.handle_unknown = handle_unknown
         self.dtype = dtype
+        self.passthrough = passthrough
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None):
@@ -114,8 +146,8 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `X` is not two-dimensional, has no rows, no columns or two columns of the same name, or if `dtype` cannot
-            hold the codes.
+            If `X` is not two-dimensional, has no rows, no columns or two columns of the same name, if `passthrough`
+            names a column twice, one that `X` does not have, or all of them, or if `dtype` cannot hold the codes.
         TypeError
             If an id cannot be hashed (a list, a dictionary).
         """
@@ -135,11 +167,12 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        codes : ndarray of shape (n_samples, n_features)
-            Codes of type `dtype`.
+        codes : ndarray or DataFrame of shape (n_samples, n_features)
+            Codes of type `dtype`; with `passthrough` a DataFrame, as `transform` returns it.
         """
+        X = as_local(X, "X")
         columns = self._learn(X, reset=True)
-        return snapshot(self)._encode(columns)
+        return snapshot(self)._encode(X, columns)
 
     @fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y=None):
@@ -178,8 +211,10 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
         Returns
         -------
-        codes : ndarray of shape (n_samples, n_features)
-            Codes of type `dtype`, ``-1`` for unknown, missing and infrequent ids.
+        codes : ndarray or DataFrame of shape (n_samples, n_features)
+            Codes of type `dtype`, ``-1`` for unknown, missing and infrequent ids. With `passthrough` a DataFrame in
+            which the other columns are as they came; it has the names of the columns of `X`, if they are strings, and
+            the index of `X`, if it is a pandas DataFrame.
 
         Raises
         ------
@@ -194,23 +229,24 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         fitted = snapshot(self)
-        header, columns = read_table(X, estimator=fitted)
+        X = as_local(X, "X")
+        header, columns = read_table(X, estimator=fitted, only=fitted._encoded_columns)
         validate_data(fitted, header, reset=False, skip_check_array=True)
-        return fitted._encode(columns)
+        return fitted._encode(X, columns)
 
     def inverse_transform(self, X):
         """Return the ids that stand behind codes.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Codes as `transform` gives them.
+        X : table or array-like of shape (n_samples, n_features) or (n_samples, n_encoded)
+            What `transform` returns; with `passthrough`, the codes of the encoded columns alone are enough.
 
         Returns
         -------
-        ids : ndarray of shape (n_samples, n_features)
+        ids : ndarray or DataFrame of the shape of `X`
             The ids, ``None`` for ``-1``. An array of objects, unless all columns hold ids of one numeric type and
-            no code is ``-1``.
+            no code is ``-1``. With `passthrough` and all columns, a DataFrame in which the others are as they came.
 
         Raises
         ------
@@ -219,92 +255,73 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         fitted = snapshot(self)
-        n_columns = fitted.n_features_in_
-        codes = check_array(
-            as_numbers(X, "X"), ensure_min_samples=0, ensure_min_features=0, estimator=self, input_name="X"
-        )
-        if codes.shape[1] != n_columns:
-            raise ValueError(f"X must hold codes in shape (n_samples, {n_columns}); got shape {codes.shape}.")
-        columns = [fitted._decoded(j, codes[:, j]) for j in range(n_columns)]
-        dtypes = {column.dtype for column in columns}
-        ids = np.empty(codes.shape, dtype=dtypes.pop() if len(dtypes) == 1 else object)
-        for j, column in enumerate(columns):
-            ids[:, j] = column
-        return ids
+        X = as_local(X, "X")
+        shape = getattr(X, "shape", None) or np.asarray(X, dtype=object).shape
+        if fitted._passes_columns() and shape[1:] == (fitted.n_features_in_,):
+            ids = fitted._decode(take_columns(X, fitted._encoded_columns))
+            return with_columns(X, fitted._encoded_columns, map(as_series, ids))
+        return join_columns(fitted._decode(X))
 
     def _learn(self, X, *, reset):
-        """Learn the ids of `X`, anew or behind those known, and return the columns read; all or nothing."""
-        header, columns = read_table(X, estimator=self)
+        """Learn the ids of `X`, from scratch or in addition, and return the columns read; all or nothing."""
+        X = as_local(X, "X")
+        header, _ = read_table(X, estimator=self)
         fitted = snapshot(self)
-        if not reset:
+        if reset:
+            encoded = columns_without(self.passthrough, header, "passthrough")
+        else:
             validate_data(fitted, header, reset=False, skip_check_array=True)
-        columns = list(columns)
+            encoded = fitted._encoded_columns
+        columns = list(read_table(X, estimator=self, only=encoded)[1])
         n_rows = len(columns[0].positions)
         if reset:
             known = [Vocabulary() for _ in columns]
         else:
             known = fitted._vocabularies
             n_rows += fitted._n_rows_seen
-            for j, column in enumerate(columns):
-                fitted._encode_column(j, column)[1].check_kinds(self._name(j), known[j])
+            for k, column in enumerate(columns):
+                encode_column(column, known[k])[1].check_kinds(fitted._name(k), known[k])
 
-        min_count = self._min_count(n_rows)
-        vocabularies = [ids.extended(column, min_count) for ids, column in zip(known, columns, strict=True)]
-        self._set_vocabularies(vocabularies, n_rows, header, reset=reset)
+        n_least = least_count(self.min_frequency, n_rows)
+        vocabularies = [ids.extended(column, n_least) for ids, column in zip(known, columns, strict=True)]
+        self._set_vocabularies(vocabularies, n_rows, header, encoded, reset=reset)
         return columns
 
-    def _set_vocabularies(self, vocabularies, n_rows, header, *, reset):
+    def _set_vocabularies(self, vocabularies, n_rows, header, encoded, *, reset):
         """Take over what was learned of all rows so far, in one step."""
-        _check_dtype(self.dtype, max(len(vocabulary.ids) for vocabulary in vocabularies))
+        check_dtype_of_codes(self.dtype, max(len(vocabulary.ids) for vocabulary in vocabularies))
         learned = snapshot(self)
         if reset:
             validate_data(learned, header, reset=True, skip_check_array=True)
         learned._vocabularies = vocabularies
+        learned._encoded_columns = encoded
         learned._n_rows_seen = n_rows
         learned.categories_ = [vocabulary.ids for vocabulary in vocabularies]
         publish(self, learned)
 
-    def _min_count(self, n_rows):
-        if self.min_frequency is None:
-            return 1
-        if isinstance(self.min_frequency, Integral):
-            return int(self.min_frequency)
-        share = float(self.min_frequency)
-        count = int(share * n_rows)
-        return count if count / n_rows >= share else count + 1  # 0.07 * 100 is more than 7
+    def _passes_columns(self):
+        return len(self._encoded_columns) < self.n_features_in_
 
-    def _encode(self, columns):
-        """Codes of columns, as the public methods give them."""
+    def _encode(self, X, columns):
+        """Codes of the columns read of `X`, as the public methods return them."""
         codes, unknown = encode_columns(self, columns)
         check_unknown(self, unknown)
-        return codes
+        return with_columns(X, self._encoded_columns, codes.T) if self._passes_columns() else codes
 
-    def _encode_column(self, j, column):
-        """Codes of a column, and what is unknown in it."""
-        vocabulary = self._vocabularies[j]
-        codes = vocabulary.codes(column.ids)
-        unknown = codes == MISSING
-        if unknown.any():
-            unknown[unknown] = ~vocabulary.accounts_for(column.ids[unknown])
-        found = UnknownIds.in_column(column, np.flatnonzero(unknown))
-        return np.append(codes, MISSING)[column.positions], found  # a missing id, at position -1, takes the last
+    def _decode(self, X):
+        """The ids of each encoded column, from a table of their codes alone."""
+        codes = check_array(
+            as_numbers(X, "X"), ensure_min_samples=0, ensure_min_features=0, estimator=self, input_name="X"
+        )
+        n_columns = len(self._encoded_columns)
+        if codes.shape[1] != n_columns:
+            whole = f", or all {self.n_features_in_} columns" if self._passes_columns() else ""
+            raise ValueError(f"X must hold codes in shape (n_samples, {n_columns}){whole}; got shape {codes.shape}.")
+        return [decode_column(codes[:, k], ids, self._name(k)) for k, ids in enumerate(self.categories_)]
 
-    def _decoded(self, j, codes):
-        """The ids of one column of codes: objects, where one is missing."""
-        ids = self.categories_[j]
-        if np.any((codes < MISSING) | (codes >= len(ids)) | (codes != np.floor(codes))):
-            last = len(ids) - 1
-            raise ValueError(f"{self._name(j)} holds numbers that are no codes: expected integers from -1 to {last}.")
-        codes = codes.astype(np.intp)
-        known = codes != MISSING
-        if known.all():
-            return ids[codes]
-        decoded = np.full(len(codes), None, dtype=object)
-        decoded[known] = ids[codes[known]]
-        return decoded
-
-    def _name(self, j):
-        return as_table_name(getattr(self, "feature_names_in_", None), j)
+    def _name(self, k):
+        """How a message names the encoded column `k`."""
+        return as_table_name(getattr(self, "feature_names_in_", None), self._encoded_columns[k])
 
     def __getstate__(self):
         state = dict(super().__getstate__())
@@ -314,8 +331,9 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return add_version(state)
 
     def __setstate__(self, state):
-        state = check_version(state, self)
+        state = {"passthrough": None} | check_version(state, self)
         if "_vocabularies" in state:
+            state.setdefault("_encoded_columns", list(range(state["n_features_in_"])))
             state["_vocabularies"] = [Vocabulary.from_state(of_column) for of_column in state["_vocabularies"]]
             state["categories_"] = [vocabulary.ids for vocabulary in state["_vocabularies"]]
         super().__setstate__(state)
@@ -328,26 +346,17 @@ class IdEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return tags
 
 
-def _check_dtype(dtype, n_ids):
-    try:
-        type_ = None if dtype is None else np.dtype(dtype)
-    except (TypeError, ValueError):
-        type_ = None
-    if type_ is None or type_.kind not in "if":
-        raise InvalidParameterError(
-            f"The 'dtype' parameter of IdEncoder must be a signed integer or float type, which holds -1. Got {dtype!r}."
-        )
-    largest = np.iinfo(type_).max if type_.kind == "i" else 2 ** (np.finfo(type_).nmant + 1)
-    if n_ids - 1 > largest:
-        raise ValueError(f"dtype={type_} cannot hold the codes of {n_ids} ids; use a larger one, such as np.int64.")
-
-
 # The rest of the library asks an encoder by these functions: its class shows what users need.
 
 
 def vocabularies_of(encoder):
     """What a fitted encoder knows of each column's ids."""
     return encoder._vocabularies
+
+
+def encoded_columns_of(encoder):
+    """Indices, among all columns of `X`, of those that a fitted encoder encodes; the others pass through."""
+    return encoder._encoded_columns
 
 
 def n_rows_seen(encoder):
@@ -363,29 +372,27 @@ def learn_ids(encoder, X, *, reset):
 def learn_ids_in_parts(encoder, X):
     """Learn all ids of `X` from scratch, as `learn_ids` does, without a position for each row."""
     header, _ = read_table(X, estimator=encoder)
-    vocabularies, n_rows, storage = [Vocabulary()] * header.shape[1], 0, storage_of(X)
+    encoded = columns_without(encoder.passthrough, header, "passthrough")
+    vocabularies, n_rows, storage = [Vocabulary()] * len(encoded), 0, storage_of(X)
     for part in chunks_of(X):
-        columns = list(read_table(part, estimator=encoder)[1])
+        columns = list(read_table(part, estimator=encoder, only=encoded)[1])
         vocabularies = [ids.joined(column) for ids, column in zip(vocabularies, columns, strict=True)]
         n_rows += len(columns[0].positions)
         storage.release_pages(X)
-    encoder._set_vocabularies([ids.in_order() for ids in vocabularies], n_rows, header, reset=True)
+    encoder._set_vocabularies([ids.in_order() for ids in vocabularies], n_rows, header, encoded, reset=True)
 
 
 def encode_columns(encoder, columns):
-    """Codes of columns, and an `UnknownIds` for each."""
-    encoded = [encoder._encode_column(j, column) for j, column in enumerate(columns)]
-    codes = np.empty((len(encoded[0][0]), len(encoded)), dtype=encoder.dtype)
-    for j, (column, _) in enumerate(encoded):
-        codes[:, j] = column
-    return codes, [unknown for _, unknown in encoded]
+    """Codes of columns, those that the encoder encodes, and an `UnknownIds` for each."""
+    encoded = [encode_column(column, ids) for column, ids in zip(columns, encoder._vocabularies, strict=True)]
+    return join_columns([codes for codes, _ in encoded], encoder.dtype), [unknown for _, unknown in encoded]
 
 
 def check_unknown(encoder, unknown, *, warns=True, each=False):
     """Refuse columns of another type than in `fit`, and unknown ids where they are errors; warn where most are."""
-    for j, of_column in enumerate(unknown):
-        of_column.check_kinds(encoder._name(j), encoder._vocabularies[j], each=each)
+    for k, of_column in enumerate(unknown):
+        of_column.check_kinds(encoder._name(k), encoder._vocabularies[k], each=each)
         if encoder.handle_unknown == "error":
-            of_column.check_none(encoder._name(j))
+            of_column.check_none(encoder._name(k))
         if warns:
-            of_column.warn(encoder._name(j))
+            of_column.warn(encoder._name(k))

@@ -23,13 +23,14 @@ CHECKS = {
     for name, check in vars(estimator_checks).items()
     if name.startswith("check_") and callable(check) and check.__module__ == estimator_checks.__name__
 }
-ESTIMATORS = [IdEncoder(), NCFRegressor(max_epochs=1), NCFRanker(max_epochs=1)]
+ESTIMATORS = [IdEncoder(), IdEncoder(passthrough=1), NCFRegressor(max_epochs=1), NCFRanker(max_epochs=1)]
 
 # Reasons why a check does not apply, and the estimators that each is true of.
 NO_CHECK = "a part of other checks, or what runs them"
 CLASSIFIER, CLUSTERER, OUTLIERS = "of classifiers", "of clusterers", "of outlier detectors"
 REGRESSOR, TRANSFORMER, LINEAR = "of regressors", "of transformers", "of linear models"
 STATELESS = "of transformers without a state"
+ARRAYS = "of transformers that return an array unless set_output asks for a table"
 KEEPS_TYPES = "of transformers that keep the type of the input"
 WEIGHTS, EQUAL_WEIGHTS = "of estimators with weights", "a weight of two is not two rows: mini-batches and dropout"
 NUMBERS = "of estimators that take numbers: any value is an id here, missing ones too"
@@ -45,6 +46,7 @@ REASONS = {
     TRANSFORMER: lambda estimator: not hasattr(estimator, "transform"),
     LINEAR: lambda estimator: not hasattr(estimator, "sparsify"),
     STATELESS: lambda estimator: get_tags(estimator).requires_fit,
+    ARRAYS: lambda estimator: getattr(estimator, "passthrough", None) is not None,
     KEEPS_TYPES: lambda estimator: not getattr(get_tags(estimator).transformer_tags, "preserves_dtype", None),
     WEIGHTS: lambda estimator: "sample_weight" not in inspect.signature(estimator.fit).parameters,
     EQUAL_WEIGHTS: lambda estimator: isinstance(estimator, NCFRegressor | NCFRanker),
@@ -83,10 +85,10 @@ DOES_NOT_APPLY = {
     "check_outliers_train": [OUTLIERS],
     "check_sparsify_coefficients": [LINEAR],
     "check_get_feature_names_out_error": [TRANSFORMER],
-    "check_global_output_transform_pandas": [TRANSFORMER],
+    "check_global_output_transform_pandas": [TRANSFORMER, ARRAYS],
     "check_global_set_output_transform_polars": [TRANSFORMER],
     "check_set_output_transform": [TRANSFORMER],
-    "check_set_output_transform_pandas": [TRANSFORMER],
+    "check_set_output_transform_pandas": [TRANSFORMER, ARRAYS],
     "check_set_output_transform_polars": [TRANSFORMER],
     "check_transformer_data_not_an_array": [TRANSFORMER],
     "check_transformer_general": [TRANSFORMER],

@@ -13,9 +13,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import check_array
 
-from sklearn_ncf._sklearn_compat import safe_indexing
 from sklearn_ncf.encoding._containers import as_local
-from sklearn_ncf.storage import parts_of
 
 NUMBER = "number"  # a kind of ids
 MISSING = -1  # the position of a missing id, and the code of an unknown one
@@ -34,16 +32,15 @@ class Column(NamedTuple):
     positions: np.ndarray
 
 
-def read_table(X, *, estimator, min_columns=1):
+def read_table(X, *, estimator, min_columns=1, only=None):
     """Split a table into its header and its columns.
 
     Returns the header, an object with the column names (if there are any) and the shape of `X` as scikit-learn's
-    `validate_data` reads them, and an iterator over the columns, each a `Column`.
+    `validate_data` reads them, and an iterator over the columns, each a `Column`. With `only`, a sequence of indices,
+    it yields those columns alone, in this order: the others may hold what cannot be hashed.
     """
-    X = as_local(X, "X")
-    if isinstance(X, np.ma.MaskedArray):
-        X = np.where(np.ma.getmaskarray(X), None, X.data)
-    frame = _as_frame(X)
+    X = without_mask(as_local(X, "X"))
+    frame = as_frame(X)
     if frame is None:
         # Lists of mixed rows must not become arrays of strings, where 1 and "1" are the same id.
         array = check_array(
@@ -53,9 +50,9 @@ def read_table(X, *, estimator, min_columns=1):
             ensure_min_features=min_columns,
             estimator=estimator,
         )
-        return array, _read_columns(None, array.shape[1], lambda j: _hashed(array[:, j]))
+        return array, _read_columns(None, _indices(only, array.shape[1]), lambda j: _hashed(array[:, j]))
 
-    names, n_rows, read_column = frame
+    names, n_rows, read_values = frame
     if n_rows == 0 or len(names) < min_columns:
         # scikit-learn's own words for an empty table.
         empty = np.empty((n_rows, len(names)), dtype=np.int8)
@@ -63,25 +60,9 @@ def read_table(X, *, estimator, min_columns=1):
     repeated = next((name for i, name in enumerate(names) if name in names[:i]), None)
     if repeated is not None:
         raise ValueError(f"X has more than one column named {repeated!r}; give each column a name of its own.")
-    return pd.DataFrame(columns=names), _read_columns(names, len(names), read_column)
-
-
-def take_rows(X, rows):
-    """The given rows of a table, as a table of the same type."""
-    return X.take(rows) if type(X).__module__.startswith("pyarrow") else safe_indexing(X, rows)
-
-
-def chunks_of(X, n_rows=None):
-    """Yield a table in parts of at most `n_rows` rows (see `parts_of`), without a copy where its type allows it."""
-    n_all = X.shape[0] if getattr(X, "shape", ()) else len(X) if isinstance(X, list | tuple) else 0
-    parts = list(parts_of(n_all, n_rows))
-    for rows in parts if len(parts) > 1 else ():
-        if type(X).__module__.startswith("pyarrow"):
-            yield X.slice(rows.start, rows.stop - rows.start)
-        else:
-            yield safe_indexing(X, rows)
-    if len(parts) <= 1:
-        yield X
+    return pd.DataFrame(columns=names), _read_columns(
+        names, _indices(only, len(names)), lambda j: _hashed(*read_values(j))
+    )
 
 
 def kinds_of(ids):
@@ -118,8 +99,33 @@ def as_table_name(names, j):
     return f"column {j}" if names is None else f"column {names[j]!r}"
 
 
-def _read_columns(names, n_columns, read_column):
-    for j in range(n_columns):
+def as_frame(X):
+    """Column names, number of rows and a reader of columns where `X` is a data frame, else None.
+
+    The reader returns a column's values, a pandas Series of pandas' own tables, and which rows are missing where these
+    are not among the values, else None.
+    """
+    if isinstance(X, pd.DataFrame):
+        return list(X.columns), len(X), lambda j: (X.iloc[:, j], None)
+    module = type(X).__module__.partition(".")[0]
+    if module == "polars" and hasattr(X, "to_series"):
+        return list(X.columns), X.height, lambda j: _values_of_polars(X.to_series(j))
+    if module == "pyarrow" and hasattr(X, "column_names"):
+        return list(X.column_names), X.num_rows, lambda j: _values_of_arrow(X.column(j))
+    return None
+
+
+def without_mask(X):
+    """A masked array as one of objects, ``None`` where it is masked; all else as it is."""
+    return np.where(np.ma.getmaskarray(X), None, X.data) if isinstance(X, np.ma.MaskedArray) else X
+
+
+def _indices(only, n_columns):
+    return range(n_columns) if only is None else only
+
+
+def _read_columns(names, indices, read_column):
+    for j in indices:
         try:
             yield read_column(j)
         except TypeError as error:
@@ -143,18 +149,6 @@ def _kind(type_):
     return type_.__name__
 
 
-def _as_frame(X):
-    """Column names, number of rows and a reader of columns where `X` is a data frame, else None."""
-    if isinstance(X, pd.DataFrame):
-        return list(X.columns), len(X), lambda j: _from_pandas(X.iloc[:, j])
-    module = type(X).__module__.partition(".")[0]
-    if module == "polars" and hasattr(X, "to_series"):
-        return list(X.columns), X.height, lambda j: _from_polars(X.to_series(j))
-    if module == "pyarrow" and hasattr(X, "column_names"):
-        return list(X.column_names), X.num_rows, lambda j: _from_arrow(X.column(j))
-    return None
-
-
 def _from_pandas(series):
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
@@ -163,7 +157,7 @@ def _from_pandas(series):
         ids, places = _from_pandas(dtype.categories[used].to_series())
         return Column(ids, _with_missing(places[positions], codes < 0))
     if isinstance(dtype, pd.ArrowDtype):
-        return _from_arrow(series.array.__arrow_array__())
+        return _hashed(*_values_of_arrow(series.array.__arrow_array__()))
     if isinstance(dtype, np.dtype):
         return _hashed(series.to_numpy())
     if hasattr(dtype, "numpy_dtype"):  # nullable numbers
@@ -174,41 +168,45 @@ def _from_pandas(series):
     return _hashed(series.array)
 
 
-def _from_polars(series):
+def _values_of_polars(series):
+    """Values of a column, and which of its rows are missing, as `as_frame` describes them."""
     import polars as pl
 
     dtype = series.dtype
     if (dtype.is_integer() and not str(dtype).endswith("128")) or dtype.is_float() or dtype == pl.Boolean:
-        return _hashed(series.drop_nulls().to_numpy(), series.is_null().to_numpy())
+        return series.drop_nulls().to_numpy(), series.is_null().to_numpy()
     if dtype == pl.Datetime and dtype.time_zone is not None:  # Python's datetime has no nanoseconds
         in_utc = pd.DatetimeIndex(series.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy())
-        return _hashed(in_utc.tz_localize("UTC").tz_convert(dtype.time_zone).array)
+        return in_utc.tz_localize("UTC").tz_convert(dtype.time_zone).array, None
     if dtype in (pl.Duration, pl.Datetime):
-        return _hashed(series.to_numpy())
+        return series.to_numpy(), None
     if dtype == pl.Time:
         _check_resolution((series.cast(pl.Int64) % 1000 == 0).all(), "times of day", "microseconds")
-    return _hashed(as_objects(series.to_list()))  # numpy has no strings or dates of this kind
+    return as_objects(series.to_list()), None  # numpy has no strings or dates of this kind
 
 
-def _from_arrow(column):
+def _values_of_arrow(column):
+    """Values of a column, and which of its rows are missing, as `as_frame` describes them."""
     from pyarrow import types
 
     if types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if types.is_integer(column.type) or types.is_floating(column.type) or types.is_boolean(column.type):
         values, missing = column.drop_null(), column.is_null()
-        return _hashed(values.to_numpy(zero_copy_only=False), missing.to_numpy(zero_copy_only=False))
+        return values.to_numpy(zero_copy_only=False), missing.to_numpy(zero_copy_only=False)
     if types.is_time(column.type) and column.type.unit == "ns":
         nanoseconds = column.cast("int64").drop_null().to_numpy(zero_copy_only=False)
         _check_resolution((nanoseconds % 1000 == 0).all(), "times of day", "microseconds")
         column = column.cast("time64[us]")
     if types.is_string(column.type) or types.is_large_string(column.type) or types.is_temporal(column.type):
-        return _hashed(pd.arrays.ArrowExtensionArray(column))
-    return _hashed(as_objects(column.to_pylist()))
+        return pd.arrays.ArrowExtensionArray(column), None
+    return as_objects(column.to_pylist()), None
 
 
 def _hashed(values, missing=None):
     """Hash ids into a `Column`; `missing` marks rows that are not among the `values`."""
+    if isinstance(values, pd.Series):
+        return _from_pandas(values)
     if isinstance(values, np.ndarray):
         values = _as_hashable(values)
     if isinstance(values, np.ndarray) and _are_close_together(values):
