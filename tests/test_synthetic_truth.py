@@ -69,6 +69,18 @@ def test_mean_and_spread_of_ratings_do_not_depend_on_features(n_factors, share, 
         assert match.std() == pytest.approx(0.5 if n_factors else 0, rel=0.1)
 
 
+@given(st.integers(1, 3), st.integers(1, 3), st.integers(1, 8), st.integers(0, 2**32 - 1))
+def test_features_of_both_sides_never_cancel_out(n_item_features, n_user_features, n_factors, random_state):
+    parameters = {"n_users": 500, "n_items": 500, "n_ratings": 1, "n_factors": n_factors, "return_truth": True}
+    parameters |= {"random_state": random_state}
+    numbers = {"n_item_features": n_item_features, "n_user_features": n_user_features}
+    *_, truth = make_ratings(**parameters)
+    *_, truth_more = make_ratings(**parameters, **numbers, feature_share=1)
+    # Factors of opposite directions would have to be scaled up without bound to keep the variance of their match.
+    assert 0.4 < truth_more.item_factors.std() / truth.item_factors.std() < 2
+    assert 0.4 < truth_more.user_factors.std() / truth.user_factors.std() < 2
+
+
 @given(st.integers(0, 4), st.integers(0, 4), st.integers(0, 3), st.integers(0, 2**32 - 1))
 def test_rows_have_the_features_of_their_item_and_user(n_item_features, n_user_features, n_factors, random_state):
     X, _, truth = make_ratings(
