@@ -29,6 +29,12 @@ ITEMS = [
     (20, "unknown", "unknown", pd.NA, "(no genres listed)"),
     (40, "None (1972)", "None", 1972, "Film-Noir"),
 ]
+# Of the users with ratings, 9 is not listed. The last field but one is the code of MovieLens-1M.
+USERS = [
+    (7, "M", 24, "writer", 20, "85711"),
+    (5, "F", 1, "other", 0, "V0R2M0"),
+    (2, "F", 56, "artist", 2, "98107-2117"),
+]
 FLAGS = [
     *["unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama"],
     *["Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western"],
@@ -63,18 +69,28 @@ def movie_lines(layout, items=ITEMS):
     return "".join(lines)
 
 
+def user_lines(variant):
+    """Return the text of the file of users."""
+    if variant == "100k":
+        return "".join(f"{user}|{age}|{gender}|{name}|{place}\n" for user, gender, age, name, _, place in USERS)
+    return "".join(f"{user}::{gender}::{age}::{code}::{place}\n" for user, gender, age, _, code, place in USERS)
+
+
 def make_files(variant):
-    """Return name and bytes of the files of a variant, those aside from ratings and films included."""
+    """Return name and bytes of the files of a variant, those included that are not read."""
     folder, layout = VARIANTS[variant]
     movies = {"u.data": "u.item", "ratings.dat": "movies.dat", "ratings.csv": "movies.csv"}[layout]
     encoding = "latin-1" if variant in ("100k", "1m") else "utf-8"
-    aside = {"u.data": "u1.base", "ratings.dat": "users.dat", "ratings.csv": "tags.csv"}[layout]
-    return {
+    aside = {"u.data": "u1.base", "ratings.dat": "tags.dat", "ratings.csv": "tags.csv"}[layout]
+    files = {
         f"{folder}/README": b"terms",
         f"{folder}/{layout}": rating_lines(layout).encode("ascii"),
         f"{folder}/{movies}": movie_lines(layout).encode(encoding),
         f"{folder}/{aside}": b"not to be read\n",
     }
+    if variant in ("100k", "1m"):
+        files[f"{folder}/{'u.user' if variant == '100k' else 'users.dat'}"] = user_lines(variant).encode("ascii")
+    return files
 
 
 def zip_of(files):

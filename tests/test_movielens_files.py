@@ -136,6 +136,13 @@ def test_no_real_edition_comes_near_a_bound(edition):
         assert limit // _movielens_files.MIN_MEAN_LINE_LENGTH > 1.3 * n_lines
 
 
+@pytest.mark.parametrize(("size", "n_users"), [(22_628, 943), (134_368, 6_040)], ids=["100k", "1m"])
+def test_no_real_file_of_users_comes_near_a_bound(size, n_users):
+    limit = min(_movielens_files.SMALL_SIZE, _movielens_files.MAX_USERS_SIZE)
+    assert limit > 1.3 * size
+    assert limit // _movielens_files.MIN_MEAN_LINE_LENGTH > 1.3 * n_users
+
+
 def make_ratings_text(n_ratings):
     rng = np.random.RandomState(0)
     columns = [rng.randint(1, 200_000, n_ratings), rng.randint(1, 90_000, n_ratings)]
@@ -286,7 +293,7 @@ def test_archive_with_altered_bytes_is_read_as_it_was_or_refused(tmp_path_factor
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX's")
-@pytest.mark.parametrize("name", ["x.zip", "ml-1m/ratings.dat", "ml-1m/movies.dat"])
+@pytest.mark.parametrize("name", ["x.zip", "ml-1m/ratings.dat", "ml-1m/movies.dat", "ml-1m/users.dat"])
 def test_pipe_is_refused_without_waiting_for_a_writer(tmp_path, name):
     folder = make_folder(tmp_path, "1m")
     path = tmp_path / name

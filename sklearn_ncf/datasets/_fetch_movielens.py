@@ -15,6 +15,7 @@ from sklearn.datasets import get_data_home
 
 from sklearn_ncf._sklearn_compat import StrOptions, validate_params
 from sklearn_ncf._warnings import warn_caller
+from sklearn_ncf.datasets._movielens_bunch import check_features
 from sklearn_ncf.datasets._movielens_files import open_archive
 from sklearn_ncf.datasets._read_movielens import read_files, read_movielens
 from sklearn_ncf.datasets._transfer import transfer
@@ -53,10 +54,13 @@ TIMEOUT = 30  # seconds without an answer
         "download_if_missing": ["boolean"],
         "return_X_y": ["boolean"],
         "as_frame": ["boolean"],
+        "features": ["boolean"],
     },
     prefer_skip_nested_validation=True,
 )
-def fetch_movielens(variant, *, data_home=None, download_if_missing=True, return_X_y=False, as_frame=True):
+def fetch_movielens(
+    variant, *, data_home=None, download_if_missing=True, return_X_y=False, as_frame=True, features=False
+):
     r"""Load an edition of MovieLens, downloaded from GroupLens if it is not there yet.
 
     ==================  ==========  =======  ======  ============  ========
@@ -92,21 +96,28 @@ def fetch_movielens(variant, *, data_home=None, download_if_missing=True, return
     as_frame : bool, default=True
         If True, ``data`` is a DataFrame, ``target`` a Series and ``frame`` the whole table. If
         False, ``data`` and ``target`` are NumPy arrays and ``frame`` is None.
+    features : bool, default=False
+        If True, ``data`` also has the columns ``genres`` and ``year`` of items and, in ``"100k"``
+        and ``"1m"``, ``gender``, ``age`` and ``occupation`` of users, as :func:`read_movielens`
+        describes them. Needs ``as_frame=True``.
 
     Returns
     -------
     movielens : :class:`~sklearn.utils.Bunch`
         What :func:`read_movielens` returns: ``data``, ``target``, ``frame``, ``item_frame``,
-        ``feature_names``, ``target_names`` and ``DESCR``.
+        ``user_frame``, ``feature_names``, ``item_features``, ``user_features``, ``target_names``
+        and ``DESCR``.
 
     (data, target) : tuple if ``return_X_y`` is True
-        The ids ``user`` and ``item``, and the ratings.
+        The ids ``user`` and ``item``, with ``features=True`` what is known of them, and the ratings.
 
     Raises
     ------
     ImportError
         If the archive must be downloaded and ``pooch`` is not installed:
         ``pip install "sklearn-ncf[datasets]"``.
+    ValueError
+        If ``features=True`` and ``as_frame=False``.
     OSError
         If the archive is missing and must not or cannot be downloaded, with what to put where; if
         what came is cut short, too large, another edition or has another checksum; if the server
@@ -162,6 +173,7 @@ def fetch_movielens(variant, *, data_home=None, download_if_missing=True, return
        user  item  rating
     0     1    31     2.5
     """
+    check_features(features, as_frame)
     name, checksum = ARCHIVES[variant]
     path = _find_place(data_home, name)
     damage = _find_damage(path, checksum)
@@ -174,7 +186,7 @@ def fetch_movielens(variant, *, data_home=None, download_if_missing=True, return
                 "GroupLens' server and is read as it is; for results that others are to repeat, take an edition that "
                 "never changes, such as '1m'."
             )
-    return read_movielens(path, return_X_y=return_X_y, as_frame=as_frame)
+    return read_movielens(path, return_X_y=return_X_y, as_frame=as_frame, features=features)
 
 
 def _find_place(data_home, name):

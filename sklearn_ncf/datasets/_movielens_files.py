@@ -2,7 +2,7 @@
 
 The bounds follow from the real editions of MovieLens and are checked while reading, because an archive may lie about
 its sizes. The largest edition has 33.8 million ratings in 0.9 GB of text, 87,585 films in 4.2 MB, and 24 files. Its
-text is 4 to 5 times as large as its archive.
+text is 4 to 5 times as large as its archive. The largest edition with a file of users has 6,040 of them in 0.13 MB.
 """
 
 import io
@@ -31,6 +31,7 @@ MAX_RATIO = 32  # text to archive
 SMALL_SIZE = 2**25  # bytes; MovieLens-1M has 24 MB of ratings. Up to here, a higher ratio is harmless.
 MAX_RATINGS_SIZE = 2**31
 MAX_MOVIES_SIZE = 2**23
+MAX_USERS_SIZE = 2**20
 
 WAY_OUT = "if you trust the archive, unpack it and pass the folder"
 

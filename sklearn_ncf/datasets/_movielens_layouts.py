@@ -9,10 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from sklearn_ncf.datasets._movielens_bunch import DTYPES, SOURCE_COLUMNS
+from sklearn_ncf.datasets._movielens_bunch import DTYPES, NO_GENRES, SOURCE_COLUMNS, USER_DTYPES
 
 RATING_COLUMNS = ("user", "item", "rating", "timestamp")
-NO_GENRES = "(no genres listed)"
 
 MAX_INT = np.iinfo(np.int64).max
 MIN_TIMESTAMP, MAX_TIMESTAMP = -62_135_596_800, 253_402_300_799  # the years 1 to 9999
@@ -23,12 +22,21 @@ FLAGGED_GENRES = (
     *("Fantasy", "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western"),
 )
 
+# In the order of the codes of users.dat, under the names in the README of MovieLens-1M.
+OCCUPATIONS = (
+    *("other", "academic/educator", "artist", "clerical/admin", "college/grad student", "customer service"),
+    *("doctor/health care", "executive/managerial", "farmer", "homemaker", "K-12 student", "lawyer", "programmer"),
+    *("retired", "sales/marketing", "scientist", "self-employed", "technician/engineer", "tradesman/craftsman"),
+    *("unemployed", "writer"),
+)
+MAX_AGE = 150
+
 # "Toy Story (1995)"; one title of MovieLens-100K has a mark behind the year: "... (1995) (V)".
 TITLE_AND_YEAR = r"^(.*\S)\s*\((\d{4})\)( \(V\))?\s*$"
 
 
 class Layout(NamedTuple):
-    """The two files that are read of an archive; `None` for the names of the columns where a header has them."""
+    """The files that are read of an archive: `names` is None where a header has them, `users` where no file has."""
 
     ratings: str
     separator: str
@@ -38,6 +46,9 @@ class Layout(NamedTuple):
     movies_header: str | None
     movie_line: str
     parse_movie: Callable[[str], tuple[str, str, str]]
+    users: str | None = None
+    user_line: str | None = None
+    parse_user: Callable[[str], tuple[str, str, str, str, str]] | None = None
 
 
 def parse_ratings(file, layout):
@@ -83,22 +94,12 @@ def parse_ratings(file, layout):
 
 def parse_movies(content, layout):
     """Return the films of a file's bytes as a table of item, title, year and genres, each item once."""
-    encoding = _find_encoding(content)
-    # One line at a time, as bytes: str.splitlines also splits at characters that titles may have.
-    lines = (line.decode(encoding).rstrip("\r\n") for line in io.BytesIO(content))
-    if layout.movies_header is not None:
-        header = next(lines, "")
-        if header != layout.movies_header:
-            raise ValueError(f"its first line is {header[:80]!r} instead of {layout.movies_header!r}")
-    rows = []
-    for number, line in enumerate(lines, 1 if layout.movies_header is None else 2):
-        if not line:
-            continue
-        try:
-            item, title, genres = layout.parse_movie(line)
-            rows.append((_parse_item(item), title, genres or NO_GENRES))
-        except (ValueError, csv.Error) as error:
-            raise ValueError(f"line {number} is {line[:80]!r}") from error
+
+    def parse(line):
+        item, title, genres = layout.parse_movie(line)
+        return _parse_integer(item), title, genres or NO_GENRES
+
+    rows = _parse_lines(content, parse, layout.movies_header)
     items, titles, genres = zip(*rows, strict=True) if rows else ((), (), ())
     titles = pd.Series(titles, dtype=DTYPES["title"])
     parts = titles.str.extract(TITLE_AND_YEAR)
@@ -113,6 +114,40 @@ def parse_movies(content, layout):
     return movies.drop_duplicates("item")
 
 
+def parse_users(content, layout):
+    """Return the users of a file's bytes as a table of the columns of `USER_DTYPES`, each user once."""
+
+    def parse(line):
+        user, gender, age, occupation, zip_code = layout.parse_user(line)
+        if gender not in ("F", "M") or not occupation:
+            raise ValueError("no gender or no occupation")
+        return _parse_integer(user), gender, _parse_integer(age, 0, MAX_AGE), occupation, zip_code
+
+    rows = _parse_lines(content, parse)
+    users = pd.DataFrame(rows, columns=list(USER_DTYPES)).astype(USER_DTYPES)
+    return users.drop_duplicates("user")
+
+
+def _parse_lines(content, parse, header=None):
+    """Return what `parse` makes of each line of a file's bytes; a line of another form is a ValueError."""
+    encoding = _find_encoding(content)
+    # One line at a time, as bytes: str.splitlines also splits at characters that titles may have.
+    lines = (line.decode(encoding).rstrip("\r\n") for line in io.BytesIO(content))
+    if header is not None:
+        first = next(lines, "")
+        if first != header:
+            raise ValueError(f"its first line is {first[:80]!r} instead of {header!r}")
+    rows = []
+    for number, line in enumerate(lines, 1 if header is None else 2):
+        if not line:
+            continue
+        try:
+            rows.append(parse(line))
+        except (ValueError, csv.Error) as error:
+            raise ValueError(f"line {number} is {line[:80]!r}") from error
+    return rows
+
+
 def _find_encoding(content):
     """Return UTF-8, or Latin-1 for MovieLens-100K and 1M."""
     try:
@@ -122,14 +157,14 @@ def _find_encoding(content):
     return "utf-8"
 
 
-def _parse_item(text):
-    """Return an item's id; int() alone also takes underscores, digits of other scripts and integers beyond int64."""
+def _parse_integer(text, low=-MAX_INT - 1, high=MAX_INT):
+    """Return an integer; int() alone also takes underscores, digits of other scripts and integers beyond int64."""
     if not re.fullmatch(r"\s*[-+]?[0-9]+\s*", text):
         raise ValueError("no integer")
-    item = int(text)
-    if not -MAX_INT - 1 <= item <= MAX_INT:
-        raise ValueError("beyond int64")
-    return item
+    number = int(text)
+    if not low <= number <= high:
+        raise ValueError(f"not from {low} to {high}")
+    return number
 
 
 def _parse_flags(line):
@@ -153,6 +188,18 @@ def _parse_commas(line):
     return item, title, genres
 
 
+def _parse_user_of_100k(line):
+    """Split a line of u.user."""
+    user, age, gender, occupation, zip_code = line.split("|")
+    return user, gender, age, occupation, zip_code
+
+
+def _parse_user_of_1m(line):
+    """Split a line of users.dat, where a code stands for the occupation."""
+    user, gender, age, code, zip_code = line.split("::")
+    return user, gender, age, OCCUPATIONS[_parse_integer(code, 0, len(OCCUPATIONS) - 1)], zip_code
+
+
 LAYOUTS = (
     Layout(
         ratings="u.data",
@@ -163,6 +210,9 @@ LAYOUTS = (
         movies_header=None,
         movie_line="1|Toy Story (1995)|01-Jan-1995||http://...|0|0|0|1|1|1|0|0|0|0|0|0|0|0|0|0|0|0|0",
         parse_movie=_parse_flags,
+        users="u.user",
+        user_line="1|24|M|technician|85711",
+        parse_user=_parse_user_of_100k,
     ),
     Layout(
         ratings="ratings.dat",
@@ -174,6 +224,9 @@ LAYOUTS = (
         movies_header=None,
         movie_line="1::Toy Story (1995)::Animation|Children's|Comedy",
         parse_movie=_parse_colons,
+        users="users.dat",
+        user_line="1::F::1::10::48067",
+        parse_user=_parse_user_of_1m,
     ),
     Layout(
         ratings="ratings.csv",

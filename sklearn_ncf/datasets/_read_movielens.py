@@ -2,21 +2,31 @@
 
 import os
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from sklearn_ncf._sklearn_compat import validate_params
-from sklearn_ncf.datasets._movielens_bunch import CITATION, DTYPES, ITEM_COLUMNS, data_and_target, movielens_bunch
+from sklearn_ncf.datasets._movielens_bunch import (
+    CITATION,
+    DTYPES,
+    ITEM_COLUMNS,
+    check_features,
+    data_and_target,
+    expand_features,
+    movielens_bunch,
+)
 from sklearn_ncf.datasets._movielens_files import (
     MAX_MOVIES_SIZE,
     MAX_RATINGS_SIZE,
+    MAX_USERS_SIZE,
     READ_ERRORS,
     open_archive,
     open_folder,
 )
-from sklearn_ncf.datasets._movielens_layouts import LAYOUTS, parse_movies, parse_ratings
+from sklearn_ncf.datasets._movielens_layouts import LAYOUTS, parse_movies, parse_ratings, parse_users
 
 DESCR = """\
 MovieLens, read from {name}
@@ -33,6 +43,13 @@ Columns of the frame
     title      category of strings, the film's title without the year; missing where the film is not listed
     genres     category of strings, genres joined by "|", or "(no genres listed)"
 
+Features: further columns of data with features=True, missing where unknown
+    genres      category of strings, genres joined by "|"
+    year        float64, the year of release
+    gender      category of strings, "F" or "M"; like the next two in the editions 100K and 1M only
+    age         float64, years; in the edition 1M the lower end of a group of ages
+    occupation  category of strings
+
 Source: https://grouplens.org/datasets/movielens
 
 Terms of use: the data are GroupLens', under the terms in the README of the archive. No commercial
@@ -45,10 +62,10 @@ under the same conditions only. Publications cite:
 
 
 @validate_params(
-    {"path": [str, os.PathLike], "return_X_y": ["boolean"], "as_frame": ["boolean"]},
+    {"path": [str, os.PathLike], "return_X_y": ["boolean"], "as_frame": ["boolean"], "features": ["boolean"]},
     prefer_skip_nested_validation=True,
 )
-def read_movielens(path, *, return_X_y=False, as_frame=True):
+def read_movielens(path, *, return_X_y=False, as_frame=True, features=False):
     r"""Read MovieLens from an archive or a folder, in any layout that GroupLens has published.
 
     =====================  ==================  ==============  ====================================
@@ -58,6 +75,8 @@ def read_movielens(path, *, return_X_y=False, as_frame=True):
     1M, 10M                ``ratings.dat``     ``movies.dat``  fields separated by ``::``
     20M, 25M, 32M, latest  ``ratings.csv``     ``movies.csv``  comma-separated, with a header
     =====================  ==================  ==============  ====================================
+
+    The editions 100K and 1M also have a file of users, ``u.user`` and ``users.dat``.
 
     Parameters
     ----------
@@ -69,6 +88,9 @@ def read_movielens(path, *, return_X_y=False, as_frame=True):
     as_frame : bool, default=True
         If True, ``data`` is a DataFrame, ``target`` a Series and ``frame`` the whole table. If
         False, ``data`` and ``target`` are NumPy arrays and ``frame`` is None.
+    features : bool, default=False
+        If True, ``data`` has what is known of items and users in further columns. Needs
+        ``as_frame=True``.
 
     Returns
     -------
@@ -76,7 +98,15 @@ def read_movielens(path, *, return_X_y=False, as_frame=True):
         Dictionary-like object as that of :func:`load_movielens`. Rows are in the order of the file.
 
         data : DataFrame or ndarray of shape (n_ratings, 2)
-            The ids ``user`` and ``item``, int64.
+            The ids ``user`` and ``item``, int64. With ``features=True``, these columns follow, in
+            which a value that is not known is missing:
+
+            - if there is a file of films, ``genres`` (a category of strings, genres joined by
+              ``"|"``; missing for "(no genres listed)") and ``year`` (of release, float64);
+            - if there is a file of users, ``gender`` (a category, ``"F"`` or ``"M"``), ``age``
+              (float64, years; 1M has groups of ages, of which it is the lower end, and 1 for
+              "under 18") and ``occupation`` (a category of strings; for the codes of 1M, the names
+              in its README).
         target : Series or ndarray of shape (n_ratings,)
             The ``rating``, float64, in stars.
         frame : DataFrame of shape (n_ratings, 6) or None
@@ -89,18 +119,31 @@ def read_movielens(path, *, return_X_y=False, as_frame=True):
             ``"(no genres listed)"``). The year is taken out of the title; it is missing where the
             title has none. Title, year and genres are missing for a rated film that is not listed,
             thus for all where there is no file of films.
+        user_frame : DataFrame of shape (n_users, 5) or None
+            One row per user who is listed or has rated, sorted by user: ``user``, ``gender``
+            (string), ``age`` (nullable ``Int64``), ``occupation`` and ``zip_code`` (string).
+            Missing, all but the first, for a user who has rated but is not listed. None where
+            there is no file of users.
         feature_names : list of str
-            ``["user", "item"]``.
+            The names of the columns of ``data``.
+        item_features : list of str
+            The names of the columns of ``data`` that describe the item; empty with
+            ``features=False``.
+        user_features : list of str
+            The names of the columns of ``data`` that describe the user; empty with
+            ``features=False``.
         target_names : list of str
             ``["rating"]``.
         DESCR : str
             Counts, columns, terms of use and what to cite.
 
     (data, target) : tuple if ``return_X_y`` is True
-        The ids and the ratings, as described above.
+        As described above.
 
     Raises
     ------
+    ValueError
+        If ``features=True`` and ``as_frame=False``.
     FileNotFoundError
         If there is nothing at `path`, or no file of ratings in it.
     OSError
@@ -117,8 +160,8 @@ def read_movielens(path, *, return_X_y=False, as_frame=True):
     Notes
     -----
     Archives from unknown sources can be read safely. What is read of one is bounded, whatever it says
-    about its sizes: 32 times its own size or 32 MiB, at most 2 GiB of ratings and 8 MiB of films.
-    Editions of MovieLens stay below a sixth of that ratio and half of these sizes. Files in a folder
+    about its sizes: 32 times its own size or 32 MiB, at most 2 GiB of ratings, 8 MiB of films and
+    1 MiB of users. Editions of MovieLens stay below a sixth of that ratio and half of these sizes. Files in a folder
     may have any size. In both, a line has at most 4,096 bytes, none of them NUL.
 
     The data are not part of this library and not under its licence. GroupLens allows no commercial
@@ -150,27 +193,54 @@ def read_movielens(path, *, return_X_y=False, as_frame=True):
        item         title  year genres
     0   661  Made-up Film  1996  Drama
     1  1193          <NA>  <NA>   <NA>
+
+    Age, gender and occupation as features; without a file of films, items have none:
+
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = Path(folder, "ratings.dat").write_text(ratings)
+    ...     _ = Path(folder, "users.dat").write_text("1::F::1::10::48067\n2::M::56::16::70072\n")
+    ...     movielens = read_movielens(folder, features=True)
+    >>> print(movielens.data)
+       user  item gender   age     occupation
+    0     1  1193      F   1.0   K-12 student
+    1     2   661      M  56.0  self-employed
+    >>> movielens.item_features, movielens.user_features
+    ([], ['gender', 'age', 'occupation'])
     """
+    check_features(features, as_frame)
     path = Path(os.path.expanduser(os.fsdecode(path)))
-    table, movies = read_files(path, str(path), with_movies=not return_X_y)
+    table, movies, users = read_files(path, str(path), only_ratings=return_X_y and not features)
+    columns = {"item": {}, "user": {}}
+    for key, listed in (("item", movies), ("user", users)):
+        if features and listed is not None:
+            columns[key] = expand_features(listed, table[key])
     if return_X_y:
-        return data_and_target(table, as_frame)
-    item_frame = _make_item_frame(movies, table["item"])
+        return data_and_target(table, as_frame, {**columns["item"], **columns["user"]})
+    if movies is None:
+        movies = pd.DataFrame({name: pd.Series(dtype=DTYPES[name]) for name in ITEM_COLUMNS})
+    item_frame = _join(movies, table["item"])
+    frames = {"item": item_frame, "user": None if users is None else _join(users, table["user"])}
     if as_frame:
         row = pd.Index(item_frame["item"]).get_indexer(table["item"])
         for name in ("title", "genres"):
             table[name] = item_frame[name].astype("category").array.take(row)
-    return movielens_bunch(table, item_frame, _describe(path.resolve().name, table), as_frame)
+    return movielens_bunch(table, frames, columns, _describe(path.resolve().name, table), as_frame)
 
 
-def read_files(path, name, *, with_movies=True):
-    """Return the tables of ratings and of films, or None, of a folder or of an archive that messages call `name`."""
+def read_files(path, name, *, only_ratings=False):
+    """Return the tables of ratings, films and users, None without a file, from what messages call `name`."""
     with _open_root(path, name) as root:
         ratings, layout = _find_ratings(root)
         with _named(root.label(ratings), layout.rating_line), root.open(ratings, MAX_RATINGS_SIZE) as file:
             table = parse_ratings(file, layout)
-        movies = _read_movies(root, (*ratings[:-1], layout.movies), layout) if with_movies else None
-    return table, movies
+        if only_ratings:
+            return table, None, None
+        path, parse = (*ratings[:-1], layout.movies), partial(parse_movies, layout=layout)
+        movies = _read_listed(root, path, MAX_MOVIES_SIZE, layout.movie_line, parse)
+        if layout.users is None:
+            return table, movies, None
+        path, parse = (*ratings[:-1], layout.users), partial(parse_users, layout=layout)
+        return table, movies, _read_listed(root, path, MAX_USERS_SIZE, layout.user_line, parse)
 
 
 def _open_root(path, name):
@@ -209,19 +279,19 @@ def _find_ratings(root):
     raise FileNotFoundError(f"neither {root.name} nor a folder in it has one of the files {names}{hint}")
 
 
-def _read_movies(root, path, layout):
-    """Return the table of films, without rows where the file is not there."""
+def _read_listed(root, path, limit, line, parse):
+    """Return the table of films or of users, or None where the file is missing."""
     if not root.exists(path):
-        return pd.DataFrame({name: pd.Series(dtype=DTYPES[name]) for name in ITEM_COLUMNS})
-    with _named(root.label(path), layout.movie_line), root.open(path, MAX_MOVIES_SIZE) as file:
-        return parse_movies(file.read(), layout)
+        return None
+    with _named(root.label(path), line), root.open(path, limit) as file:
+        return parse(file.read())
 
 
-def _make_item_frame(movies, rated):
-    """Return the films that are listed or rated, sorted by item."""
-    items = pd.DataFrame({"item": np.union1d(movies["item"], rated.unique())})
+def _join(listed, rated):
+    """Return one row per item or user that is listed or rated, sorted by id."""
+    ids = pd.DataFrame({rated.name: np.union1d(listed[rated.name], rated.unique())})
     # Not by reindex, whose index may be a RangeIndex since pandas 3, which overflows at the largest int64.
-    return items.merge(movies, on="item", how="left")
+    return ids.merge(listed, on=rated.name, how="left")
 
 
 def _describe(name, table):

@@ -4,16 +4,10 @@ from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
-from sklearn.utils import Bunch, check_random_state
+from sklearn.utils import check_random_state
 
 from sklearn_ncf._sklearn_compat import Interval, validate_params
-
-# The make-up of a rating, as shares of the width of the rating range. In the default range of
-# 1 to 5 stars: mean 3.4, standard deviations 0.4 (user), 0.4 (item) and 0.5 (their match), near
-# what MovieLens shows; about 2 % of the ratings then lie outside the range and are clipped.
-MEAN_SHARE = 0.6
-BIAS_SHARE = 0.1
-MATCH_SHARE = 0.125
+from sklearn_ncf.datasets._synthetic_truth import draw_truth, explain_by_features, score_pairs
 
 # Flattens the head of the popularity law. At the size of MovieLens latest-small every user would
 # have rated the top item without it; with 50 it is 379 of 671, and 341 in the real data.
@@ -32,6 +26,9 @@ MAX_INT = np.iinfo(np.int64).max
         "rating_range": [tuple, list],
         "step": [Interval(Real, 0, np.inf, closed="neither"), None],
         "popularity": [Interval(Real, 0, 10, closed="both")],
+        "n_item_features": [Interval(Integral, 0, MAX_INT, closed="both")],
+        "n_user_features": [Interval(Integral, 0, MAX_INT, closed="both")],
+        "feature_share": [Interval(Real, 0, 1, closed="both")],
         "as_frame": ["boolean"],
         "return_truth": ["boolean"],
         "random_state": ["random_state"],
@@ -48,6 +45,9 @@ def make_ratings(
     rating_range=(1.0, 5.0),
     step=0.5,
     popularity=1.0,
+    n_item_features=0,
+    n_user_features=0,
+    feature_share=0.5,
     as_frame=True,
     return_truth=False,
     random_state=None,
@@ -86,6 +86,15 @@ def make_ratings(
         proportion to ``(k + min(50, n_items / 10)) ** -popularity``, the Zipf-Mandelbrot law, as
         long as there are users left who have not rated it. 0 makes all items alike; the default
         is close to MovieLens. Ranks are given to the item ids at random.
+    n_item_features : int, default=0
+        Number of features of items: columns of standard normal numbers, one per item, that tell a
+        model about an item before it has a rating.
+    n_user_features : int, default=0
+        Number of features of users, in the same way.
+    feature_share : float, default=0.5
+        How much the features tell, from 0 to 1: the share of the variance of biases and factors
+        that is a linear function of the features. The rest is independent of them. Without
+        features it has no effect.
     as_frame : bool, default=True
         If True, return a DataFrame and a Series, else NumPy arrays.
     return_truth : bool, default=False
@@ -93,13 +102,14 @@ def make_ratings(
     random_state : int, RandomState instance or None, default=None
         Seed of the draws, for the same result in every call. None draws fresh entropy. NumPy's
         global random state is left alone in both cases. Neither the pairs nor the truth depend
-        on ``noise`` and ``step``.
+        on ``noise`` and ``step``; the pairs and the noise do not depend on the features.
 
     Returns
     -------
-    X : DataFrame or ndarray of shape (n_ratings, 2)
+    X : DataFrame or ndarray of shape (n_ratings, 2 + n_item_features + n_user_features)
         The ids ``user``, 0 to ``n_users - 1``, and ``item``, 0 to ``n_items - 1``, int64, each
-        pair once, in random order.
+        pair once, in random order. Then, float64, the features ``item_feature_1``, ... of the item
+        and ``user_feature_1``, ... of the user. An array with features is float64 throughout.
     y : Series or ndarray of shape (n_ratings,)
         The ``rating``, float64.
     truth : :class:`~sklearn.utils.Bunch`
@@ -115,6 +125,10 @@ def make_ratings(
             The factors :math:`p_u`.
         item_factors : ndarray of shape (n_items, n_factors)
             The factors :math:`q_i`.
+        user_features : ndarray of shape (n_users, n_user_features)
+            The features of all users.
+        item_features : ndarray of shape (n_items, n_item_features)
+            The features of all items.
         noise_free : ndarray of shape (n_ratings,)
             The rating of every row of ``X`` before noise and rounding, clipped to
             ``rating_range``. Its error against ``y`` is about the least that a model can reach.
@@ -140,10 +154,17 @@ def make_ratings(
     >>> least = root_mean_squared_error(y, truth.noise_free)  # no model does much better
     >>> print(f"{least:.1f}")
     0.3
+
+    With features, of which the factors and biases of the items are a linear function to one half:
+
+    >>> X, y = make_ratings(n_item_features=2, random_state=0)
+    >>> X.columns.to_list()
+    ['user', 'item', 'item_feature_1', 'item_feature_2']
     """
     # Python's own numbers: those of numpy overflow, or make the results float32 or longdouble.
     n_users, n_items, n_ratings, n_factors = int(n_users), int(n_items), int(n_ratings), int(n_factors)
-    noise, popularity = _to_float("noise", noise), float(popularity)
+    n_item_features, n_user_features = int(n_item_features), int(n_user_features)
+    noise, popularity, feature_share = _to_float("noise", noise), float(popularity), float(feature_share)
     n_pairs = n_users * n_items
     if n_pairs > MAX_INT:
         raise ValueError(
@@ -160,19 +181,24 @@ def make_ratings(
     # check_random_state(None) would hand out, and advance, numpy's global state.
     rng = np.random.RandomState() if random_state is None else check_random_state(random_state)
 
-    truth = _draw_truth(rng, n_users, n_items, n_factors, low, high)
+    truth = draw_truth(rng, n_users, n_items, n_factors, low, high)
     user, item = _draw_pairs(rng, n_users, n_items, n_ratings, popularity)
-    score = _score(truth, user, item)
-    rating = np.clip(score + noise * rng.standard_normal(n_ratings), low, high)
+    noise = noise * rng.standard_normal(n_ratings)
+    # Last, so that neither pairs nor noise depend on the features.
+    explain_by_features(rng, truth, high - low, n_item_features, n_user_features, feature_share)
+    score = score_pairs(truth, user, item)
+    rating = np.clip(score + noise, low, high)
     if n_steps is not None:
         rating = _round_to_steps(rating, low, high, n_steps)
     truth.noise_free = np.clip(score, low, high)
 
+    columns = {"user": user, "item": item}
+    for name, features, row in (("item", truth.item_features, item), ("user", truth.user_features, user)):
+        columns |= {f"{name}_feature_{number}": column[row] for number, column in enumerate(features.T, 1)}
     if as_frame:
-        X = pd.DataFrame({"user": user, "item": item})
-        y = pd.Series(rating, name="rating")
+        X, y = pd.DataFrame(columns), pd.Series(rating, name="rating")
     else:
-        X, y = np.column_stack([user, item]), rating
+        X, y = np.column_stack(list(columns.values())), rating
     return (X, y, truth) if return_truth else (X, y)
 
 
@@ -212,30 +238,6 @@ def _count_steps(step, low, high, precision):
             "pass a step that does, or step=None for ratings that are not rounded."
         )
     return n_steps
-
-
-def _draw_truth(rng, n_users, n_items, n_factors, low, high):
-    """Return a Bunch of mean, biases and factors; see `make_ratings`."""
-    width = high - low
-    # A dot product of n_factors pairs, each factor of deviation s, has the variance
-    # n_factors * s**4.
-    factor_scale = np.sqrt(MATCH_SHARE * width / np.sqrt(max(n_factors, 1)))
-    return Bunch(
-        mean=low + MEAN_SHARE * width,
-        user_bias=BIAS_SHARE * width * rng.standard_normal(n_users),
-        item_bias=BIAS_SHARE * width * rng.standard_normal(n_items),
-        user_factors=factor_scale * rng.standard_normal((n_users, n_factors)),
-        item_factors=factor_scale * rng.standard_normal((n_items, n_factors)),
-    )
-
-
-def _score(truth, user, item):
-    """Return mean + biases + match of each pair, neither clipped nor rounded."""
-    score = truth.mean + truth.user_bias[user] + truth.item_bias[item]
-    # One factor at a time: the factors of all rows together would be the largest arrays here.
-    for user_factor, item_factor in zip(truth.user_factors.T, truth.item_factors.T, strict=True):
-        score += user_factor[user] * item_factor[item]
-    return score
 
 
 def _round_to_steps(rating, low, high, n_steps):
