@@ -388,11 +388,14 @@ def encode_columns(encoder, columns):
     return join_columns([codes for codes, _ in encoded], encoder.dtype), [unknown for _, unknown in encoded]
 
 
-def check_unknown(encoder, unknown, *, warns=True, each=False):
-    """Refuse columns of another type than in `fit`, and unknown ids where they are errors; warn where most are."""
+def check_unknown(encoder, unknown, *, warns=True, each=False, described=()):
+    """Refuse columns of another type than in `fit`, and unknown ids where they are errors; warn where most are.
+
+    Unknown ids of the columns `described` have features, and are no reason for a warning.
+    """
     for k, of_column in enumerate(unknown):
         of_column.check_kinds(encoder._name(k), encoder._vocabularies[k], each=each)
         if encoder.handle_unknown == "error":
             of_column.check_none(encoder._name(k))
-        if warns:
+        if warns and k not in described:
             of_column.warn(encoder._name(k))

@@ -105,24 +105,25 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
     """
     n_items, verbose = as_python(n_items), as_python(verbose)
     ids = PipelineIdMapper(model)
-    queries, codes = ids.queries(users)
-    candidates, item_codes = ids.items(items)
+    queries, codes, of_queries = ids.queries(users)
+    candidates, item_codes, of_items = ids.items(items)
     if not len(codes):
         warn_caller(
             "There is no user to recommend to, since all users of fit are missing or infrequent; the result is empty. "
             "Pass users, or lower min_frequency of the encoder and fit again."
         )
-    score = ids.grid_scorer(item_codes) if len(codes) and len(item_codes) else None
+    score = ids.grid_scorer(item_codes, of_items) if len(codes) and len(item_codes) else None
     seen_items = ids.mask_pooled(ITEM, item_codes)
 
-    def score_unseen(block):
-        scores = score(block)
+    def score_unseen(rows):
+        block = codes[rows]
+        scores = score(block, {column: of_column.within(rows) for column, of_column in of_queries.items()})
         if exclude_seen:
             seen_users = ids.mask_pooled(USER, block[:, USER])
             scores[ids.fitted.seen.among(seen_users, seen_items)] = -np.inf
         return scores
 
-    rows, columns, ranks, scores = _lists(score_unseen, codes, len(item_codes), n_items, "users", verbose)
+    rows, columns, ranks, scores = _lists(score_unseen, len(codes), len(item_codes), n_items, "users", verbose)
     return _as_frame(queries, rows, ids.names[ITEM], candidates, columns, ranks, scores)
 
 
@@ -181,40 +182,48 @@ def similar_items(model, items, n_items=10):
     """
     n_items = as_python(n_items)
     ids = PipelineIdMapper(model)
-    asked, codes = ids.known(ITEM, items, "items", "no items are similar to them")
-    candidates, item_codes = ids.items(None)
+    asked, codes, deviations = ids.known_or_described(ITEM, items, "items", "no items are similar to them")
+    candidates, item_codes, _ = ids.items(None)
     vectors = ids.estimator.item_embeddings_
-    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=np.finfo(np.float32).tiny)
-    of_candidates = vectors[item_codes].T
+    of_asked = ids.fitted.item_vectors(codes, deviations) if deviations else vectors[codes]
+    of_asked, of_candidates = _normalized(of_asked), _normalized(vectors[item_codes]).T
 
-    def cosines(block):
-        scores = (vectors[block] @ of_candidates).clip(-1, 1)
-        scores[block[:, None] == item_codes] = -np.inf
+    def cosines(rows):
+        scores = (of_asked[rows] @ of_candidates).clip(-1, 1)
+        scores[codes[rows, None] == item_codes] = -np.inf
         return scores
 
-    rows, columns, ranks, scores = _lists(cosines, codes, len(item_codes), n_items, "items")
+    rows, columns, ranks, scores = _lists(cosines, len(codes), len(item_codes), n_items, "items")
     item = ids.names[ITEM]
     return _as_frame({item: asked}, rows, f"similar_{item}", candidates, columns, ranks, scores)
 
 
-def _lists(score, queries, n_candidates, n_items, of, verbose=0):
-    """Rows, columns, ranks and scores of the best candidates of each query, a block of queries at a time."""
+def _normalized(vectors):
+    """Vectors at length one."""
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=np.finfo(np.float32).tiny)
+
+
+def _lists(score, n_queries, n_candidates, n_items, of, verbose=0):
+    """Rows, columns, ranks and scores of the best candidates of each query, a block of queries at a time.
+
+    `score` is a function from a slice of the queries to their scores with each candidate.
+    """
     rows_at_once = max(1, SCORES_CHUNK_SIZE // max(1, n_candidates))
     lists = [(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.float32))]
-    shown = progress_bar(total=len(queries), unit=f" {of}", desc="recommend") if verbose else nullcontext()
+    shown = progress_bar(total=n_queries, unit=f" {of}", desc="recommend") if verbose else nullcontext()
     with shown as bar:
-        for start in range(0, len(queries) if n_candidates else 0, rows_at_once):
-            scores = score(queries[start : start + rows_at_once])
+        for start in range(0, n_queries if n_candidates else 0, rows_at_once):
+            scores = score(slice(start, min(start + rows_at_once, n_queries)))
             rows, columns, ranks = best_columns(scores, n_items)
             lists.append((rows + start, columns, ranks, scores[rows, columns]))
             if bar is not None:
                 bar.update(len(scores))
     rows, columns, ranks, scores = map(np.concatenate, zip(*lists, strict=True))
-    lengths = np.bincount(rows, minlength=len(queries))
+    lengths = np.bincount(rows, minlength=n_queries)
     short = lengths < n_items
     if short.any():
         warn_caller(
-            f"n_items={n_items}, but for {short.sum()} of {len(queries)} {of} there are fewer items, as few as "
+            f"n_items={n_items}, but for {short.sum()} of {n_queries} {of} there are fewer items, as few as "
             f"{lengths.min()}; these get what there is."
         )
     return rows, columns, ranks, scores

@@ -37,9 +37,7 @@ class Description:
                 continue
             further = (separator,) if kind is ValueLists else ()
             self.kinds.append((name, kind(name, frame[name], *further)))
-        self.has_missing = [
-            bool(kind.missing(kind.read(frame[columns])).any()) for columns, kind in self.kinds
-        ]
+        self.has_missing = [bool(kind.missing(kind.read(frame[columns])).any()) for columns, kind in self.kinds]
 
     def state(self):
         """What was learned, in dictionaries, lists and arrays."""
@@ -60,9 +58,7 @@ class Description:
 
     def learn(self, frame, targets, n_ratings, groups):
         """Learn what the features of ids say of their `targets`, of shape (n_ids, n_targets); see `learn_prior`."""
-        parts = (
-            (self.design(frame.iloc[rows]), targets[rows]) for rows in parts_of(len(frame), IDS_CHUNK_SIZE)
-        )
+        parts = ((self.design(frame.iloc[rows]), targets[rows]) for rows in parts_of(len(frame), IDS_CHUNK_SIZE))
         self.prior = learn_prior(parts, n_ratings, groups)
 
     def design(self, frame):
@@ -97,14 +93,16 @@ def _kind_of(column, name, is_number, separator):
         return Categories
     examples = [cell for cell in column if is_collection(cell)]
     if any(isinstance(cell, Mapping) for cell in examples):
-        raise TypeError(f"{as_table_name([name], 0).capitalize()} holds mappings; a feature is a value or a list of them.")
+        raise TypeError(
+            f"{as_table_name([name], 0).capitalize()} holds mappings; a feature is a value or a list of them."
+        )
     if examples:
         return _kind_of_lists(examples)
     if separator is not None:
         strings = (cell for cell in column.unique() if isinstance(cell, str))
         if any(separator in cell for cell in strings):
             return ValueLists
-    return Numbers if dtype == object and _are_all(column, float) else Categories
+    return Numbers if _are_all(column, float) else Categories
 
 
 def _kind_of_lists(cells):
@@ -115,5 +113,6 @@ def _kind_of_lists(cells):
 
 
 def _are_all(column, type_):
+    """Whether the cells of a column that are not missing, of objects, are of one type."""
     known = column.dropna()
-    return len(known) > 0 and all(isinstance(cell, type_) for cell in known)
+    return len(known) > 0 and isinstance(column.dtype, np.dtype) and all(isinstance(cell, type_) for cell in known)

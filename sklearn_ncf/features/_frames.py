@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from sklearn_ncf.encoding import as_local, as_objects, take_columns, take_rows
+from sklearn_ncf.encoding import as_local, as_objects, take_columns, take_rows, with_columns
 
 NUMBERS = "biuf"  # kinds of dtypes
 
@@ -11,19 +11,8 @@ NUMBERS = "biuf"  # kinds of dtypes
 def feature_frame(X, columns, names, rows=None):
     """Some columns of any table as a data frame with these names, in all rows or in some."""
     X = take_columns(as_local(X, "X"), columns)
-    if rows is not None:
-        X = take_rows(X, rows)
-    if isinstance(X, pd.DataFrame):
-        frame = X.reset_index(drop=True).set_axis(names, axis=1)
-        return frame.apply(_from_arrow) if any(map(_is_arrow, frame.dtypes)) else frame
-    if hasattr(X, "to_pylist"):  # pyarrow
-        series = [_from_list(column.to_pylist()) for column in X.columns]
-    elif hasattr(X, "get_columns"):  # polars
-        series = [_from_list(column.to_list()) for column in X.get_columns()]
-    else:
-        array = np.asarray(X) if hasattr(X, "__array__") else _as_object_table(X, len(columns))
-        series = [pd.Series(array[:, j]).infer_objects() for j in range(array.shape[1])]
-    return pd.DataFrame(dict(zip(names, series, strict=True)))
+    frame = with_columns(X if rows is None else take_rows(X, rows), [], [])
+    return frame.set_axis(names, axis=1).reset_index(drop=True)
 
 
 def updated_frame(frame, last_rows, further):
@@ -48,29 +37,9 @@ def pack_frame(frame):
 def unpack_frame(packed):
     """The data frame of `pack_frame`."""
     return pd.DataFrame(
-        {
-            name: values if isinstance(values, np.ndarray) else _from_list(values)
-            for name, values in packed.items()
-        }
+        {name: values if isinstance(values, np.ndarray) else _from_list(values) for name, values in packed.items()}
     )
 
 
 def _from_list(values):
     return pd.Series(as_objects(values)).infer_objects()
-
-
-def _is_arrow(dtype):
-    return isinstance(dtype, pd.ArrowDtype)
-
-
-def _from_arrow(series):
-    return _from_list(series.array.__arrow_array__().to_pylist()) if _is_arrow(series.dtype) else series
-
-
-def _as_object_table(rows, n_columns):
-    """A list of rows as an array of objects, though cells may be lists."""
-    array = np.empty((len(rows), n_columns), dtype=object)
-    for place, row in enumerate(rows):
-        for column, value in enumerate(row):
-            array[place, column] = value
-    return array

@@ -152,8 +152,8 @@ class Block(Kind):
         if not lengths <= wanted or len(wanted) > 1:
             expected = "" if self.width is None else f", but in fit {self.width}"
             raise ValueError(
-                f"{as_table_name([self.name], 0).capitalize()} holds lists of {' and '.join(map(str, sorted(lengths)))} "
-                f"numbers{expected}; numbers that belong together are as many in each row."
+                f"{_title(self.name)} holds lists of {' and '.join(map(str, sorted(lengths)))} numbers{expected}; "
+                "numbers that belong together are as many in each row."
             )
         numbers = np.full((len(values), *wanted), np.nan, dtype=np.float32)
         for row, cell in enumerate(values):
@@ -209,12 +209,17 @@ def as_floats(values, name):
         numbers = numbers.to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"{as_table_name([name], 0).capitalize()} must hold numbers, as in fit or as numeric_features says "
+            f"{_title(name)} must hold numbers, as in fit or as numeric_features says "
             f"({error}); convert it, for instance with pandas.to_numeric."
         ) from error
     if np.isinf(numbers).any():
-        raise ValueError(f"{as_table_name([name], 0).capitalize()} holds infinite numbers; remove them.")
+        raise ValueError(f"{_title(name)} holds infinite numbers; remove them.")
     return numbers
+
+
+def _title(name):
+    """How a message begins with a column."""
+    return as_table_name([name], 0).capitalize()
 
 
 def _numbers_of(cell, name):
@@ -223,13 +228,13 @@ def _numbers_of(cell, name):
     except (TypeError, ValueError) as error:
         raise _not_as_in_fit(name, cell, "lists of numbers") from error
     if np.isinf(numbers).any():
-        raise ValueError(f"{as_table_name([name], 0).capitalize()} holds infinite numbers; remove them.")
+        raise ValueError(f"{_title(name)} holds infinite numbers; remove them.")
     return numbers
 
 
 def _not_as_in_fit(name, cell, expected):
     return ValueError(
-        f"{as_table_name([name], 0).capitalize()} holds {type(cell).__name__} such as {cell!r:.60}, where fit or the "
+        f"{_title(name)} holds {type(cell).__name__} such as {cell!r:.60}, where fit or the "
         f"parameters say {expected}; give it the form that it had in fit."
     )
 

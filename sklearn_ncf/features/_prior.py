@@ -29,10 +29,12 @@ def learn_prior(parts, n_ratings, groups):
 
     parts : iterable of (design, targets) of the ids in their order, some ids at a time; a design is a sparse matrix or
         an array
-    groups : slices of the targets, each of which has a penalty of its own
+    groups : slices of the targets that are measured in one unit
 
-    An id with n ratings has the weight n / (n + 10). The penalty of a group is the best one by generalized
-    cross-validation (Golub, Heath and Wahba 1979), with the cost of degrees of freedom of Kim and Gu (2004).
+    An id with n ratings has the weight n / (n + 10). Features say much of some directions in which ids differ, and
+    nothing of others: each principal component of a group's targets has a penalty of its own (as in curds and whey,
+    Breiman and Friedman 1997), the best one by generalized cross-validation (Golub, Heath and Wahba 1979), with the
+    cost of degrees of freedom of Kim and Gu (2004).
     """
     weights = n_ratings / (n_ratings + RATINGS)
     weights = weights * (len(weights) / weights.sum())
@@ -47,13 +49,16 @@ def learn_prior(parts, n_ratings, groups):
     rotated = vectors.T @ products
     found = np.zeros_like(products)
     for group in groups:
-        shares = 1 / (values + _best_penalty(values, rotated[:, group], squares[group].sum(), len(weights)))
-        found[:, group] = vectors @ (shares[:, None] * rotated[:, group])
+        variances, components = np.linalg.eigh(squares[group, group])
+        of_components = rotated[:, group] @ components
+        penalties = _best_penalties(values, of_components, variances, len(weights))
+        solved = of_components / (values[:, None] + penalties)
+        found[:, group] = vectors @ solved @ components.T
     return FeaturePrior(center, found)
 
 
 class _Moments(NamedTuple):
-    """Weighted sums over ids: of weights, designs, targets, and their products."""
+    """Weighted sums over ids: of weights, designs, targets, and their products, each with each."""
 
     size: float
     of_design: np.ndarray
@@ -77,28 +82,33 @@ class _Moments(NamedTuple):
             weighted_targets.sum(axis=0),
             gram if isinstance(gram, np.ndarray) else gram.toarray(),
             np.asarray(design.T @ weighted_targets),
-            (weighted_targets * targets).sum(axis=0),
+            weighted_targets.T @ targets,
         )
 
     def plus(self, other):
         return _Moments(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
 
     def centered(self):
-        """Mean design, and the moments about the means: Gram matrix, products with targets, squares of targets."""
+        """Mean design, and the moments about the means: Gram matrix, products with targets, those among targets."""
         center, mean = self.of_design / self.size, self.of_targets / self.size
         gram = self.gram - self.size * np.outer(center, center)
         products = self.products - self.size * np.outer(center, mean)
-        return center, gram, products, self.squares - self.size * mean**2
+        return center, gram, products, self.squares - self.size * np.outer(mean, mean)
 
 
-def _best_penalty(values, rotated, total, n_ids):
-    """The penalty with the least generalized cross-validation error, from the eigenvalues of the Gram matrix."""
-    squared = (rotated**2).sum(axis=1)
-    best, least = PENALTIES[-1], np.inf
-    for penalty in PENALTIES[::-1]:
-        shares = 1 / (values + penalty)
-        error = total - 2 * (squared * shares).sum() + (squared * values * shares**2).sum()
-        freedom = 1 - COST * (1 + (values * shares).sum()) / n_ids
-        if freedom > 0 and error / freedom**2 < least:
-            best, least = penalty, error / freedom**2
-    return best
+def _best_penalties(values, rotated, totals, n_ids):
+    """The penalty of each target with the least generalized cross-validation error.
+
+    values : eigenvalues of the Gram matrix; rotated : products with the targets, in the basis of its eigenvectors;
+    totals : squares of the targets
+    """
+    shares = 1 / (values + PENALTIES[:, None])
+    squared = rotated**2
+    errors = totals - 2 * shares @ squared + (values * shares**2) @ squared
+    freedom = 1 - COST * (1 + (values * shares).sum(axis=1)) / n_ids
+    usable = np.flatnonzero(freedom > 0)
+    if not len(usable):  # too few ids to say anything
+        return np.full(len(totals), PENALTIES[-1])
+    criterion = errors[usable].clip(min=0) / freedom[usable, None] ** 2
+    best = len(usable) - 1 - criterion[::-1].argmin(axis=0)  # the largest of equally good ones
+    return PENALTIES[usable[best]]

@@ -1,10 +1,8 @@
 """ColumnRoles: which columns of a table are ids, and which are features of users or of items."""
 
-from numbers import Integral
 from typing import NamedTuple
 
-from sklearn_ncf._numbers import as_python
-from sklearn_ncf.encoding import as_table_name, take_columns
+from sklearn_ncf.encoding import as_table_name, find_columns, take_columns
 from sklearn_ncf.features._frames import feature_frame
 
 USER, ITEM = 0, 1
@@ -54,7 +52,7 @@ def roles_of(header, params):
     n_columns = header.shape[1]
     features, taken = {}, {}
     for side, parameter in PARAMETERS.items():
-        columns = _resolved(params[parameter], parameter, names, n_columns)
+        columns = find_columns(params[parameter], header, parameter)
         for column in columns:
             if column in taken:
                 raise ValueError(
@@ -64,7 +62,7 @@ def roles_of(header, params):
             taken[column] = parameter
         if columns:
             features[side] = columns
-    numeric = _resolved(params["numeric_features"], "numeric_features", names, n_columns)
+    numeric = find_columns(params["numeric_features"], header, "numeric_features")
     for column in numeric:
         if column not in taken:
             raise ValueError(
@@ -78,31 +76,3 @@ def roles_of(header, params):
             f"{len(taken)} of {n_columns} columns named as features."
         )
     return ColumnRoles(names, ids, features, numeric)
-
-
-def _resolved(columns, parameter, names, n_columns):
-    """The places of columns that a parameter names."""
-    if columns is None:
-        return []
-    columns = [columns] if isinstance(columns, str | Integral) else list(as_python(tuple(columns)))
-    places = []
-    for column in columns:
-        place = _place(column, parameter, names, n_columns)
-        if place in places:
-            raise ValueError(f"{parameter} names {as_table_name(names, place)} twice.")
-        places.append(place)
-    return places
-
-
-def _place(column, parameter, names, n_columns):
-    if isinstance(column, bool) or not isinstance(column, str | Integral):
-        raise TypeError(f"{parameter} must hold names or indices of columns of X; got {column!r}.")
-    if isinstance(column, str):
-        if names is None:
-            raise ValueError(f"{parameter} names the column {column!r}, but X has no column names; give its index.")
-        if column not in names:
-            raise ValueError(f"{parameter} names {column!r}, which is no column of X; its columns are {names}.")
-        return names.index(column)
-    if not -n_columns <= column < n_columns:
-        raise ValueError(f"{parameter} names column {column}, but X has {n_columns} columns.")
-    return int(column) % n_columns

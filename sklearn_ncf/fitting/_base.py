@@ -16,8 +16,8 @@ from sklearn_ncf.fitting._checkpointing import checkpoints_of
 from sklearn_ncf.fitting._features import NO_FEATURES, Features
 from sklearn_ncf.fitting._fitted_model import FittedModel
 from sklearn_ncf.fitting._growth import copy_weights, grow
-from sklearn_ncf.fitting._id_parameters import IdParameters
 from sklearn_ncf.fitting._guard_rails import warn_of_odd_columns
+from sklearn_ncf.fitting._id_parameters import IdParameters
 from sklearn_ncf.fitting._parameters import SHARED_CONSTRAINTS
 from sklearn_ncf.fitting._rows import TrainingData, codes_of, learn_rows
 from sklearn_ncf.fitting._settings import Settings
@@ -204,6 +204,7 @@ class BaseNCF(IdParameters, BaseEstimator):
             )
             if resumes and self._known is None:
                 copy_weights(self.net_.module_, net.module_)
+                self._features.draw(net.module_, self._seen, back=True)
             _tell_interactions(net.module_, seen.pairs, plan)
             try:
                 id_means = settings.id_means(seen)
@@ -259,7 +260,7 @@ class BaseNCF(IdParameters, BaseEstimator):
     def _prepare_validation_data(self, X, y, data, settings):
         """The interactions of a validation set."""
         codes, unknown = _encode_ids(self, X, data.encoder, data.features.roles, settings.network)
-        check_unknown(data.encoder, unknown)
+        check_unknown(data.encoder, unknown, described=data.features.frames)
         return Interactions(codes, to_units(y, self._units))
 
     def _set_fitted_state(self, data, net, seen, settings, trained=None, *, into):
@@ -272,8 +273,10 @@ class BaseNCF(IdParameters, BaseEstimator):
             vars(learned).pop(name, None)
         vars(learned).update({name: value for name, value in vars(self).items() if name in HEADER})
         if data.features.frames:
-            grows = trained is not None
-            learned._features = data.features if grows else data.features.learned(net.module_, seen, settings)
+            learned._features = data.features
+            if trained is None:
+                learned._features = data.features.learned(net.module_, seen, settings.separator)
+                learned._features.draw(net.module_, seen)
         learned.encoder_ = data.encoder
         learned.net_ = net
         learned.history_ = self._in_rating_units(history_of(trained or net))
@@ -296,7 +299,8 @@ class BaseNCF(IdParameters, BaseEstimator):
             codes, of_part, deviations = encode_table(fitted, part)
             unknown.append(of_part)
             scores.append(fitted_model_of(fitted).scores(codes, deviations))
-        check_unknown(fitted.encoder_, [sum(of_column, UnknownIds()) for of_column in zip(*unknown, strict=True)])
+        unknown = [sum(of_column, UnknownIds()) for of_column in zip(*unknown, strict=True)]
+        check_unknown(fitted.encoder_, unknown, described=fitted._features.descriptions)
         return np.concatenate(scores)
 
     def _in_units(self, y, sample_weight, *, resumes):

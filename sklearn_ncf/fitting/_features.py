@@ -4,8 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sklearn_ncf.features import ColumnRoles, Description, pack_frame, unpack_frame, updated_frame
+from sklearn_ncf.features import RATINGS, ColumnRoles, Description, pack_frame, unpack_frame, updated_frame
 from sklearn_ncf.nn import N_SPECIAL, of_network
+from sklearn_ncf.storage import parts_of
+from sklearn_ncf.training import as_tensors
+
+IDS_CHUNK_SIZE = 16_384  # bounds the memory of what features say
 
 
 class Deviations(NamedTuple):
@@ -23,6 +27,14 @@ class Deviations(NamedTuple):
         first, last = np.searchsorted(self.rows, [rows.start, rows.stop])
         return Deviations(self.rows[first:last] - rows.start, self.values[first:last])
 
+    def take(self, rows):
+        """Those of the rows with some numbers, -1 for none."""
+        if not len(self.rows):
+            return self
+        places = np.searchsorted(self.rows, rows).clip(max=len(self.rows) - 1)
+        found = self.rows[places] == rows
+        return Deviations(np.flatnonzero(found), self.values[places[found]])
+
 
 class Features(NamedTuple):
     """The features of ids, by USER and ITEM, and what was learned of them.
@@ -37,7 +49,7 @@ class Features(NamedTuple):
     descriptions: dict
 
     def resumed(self, roles):
-        """The same for a further fit, in whose table the columns have some roles; `ValueError` if these have changed."""
+        """The same for a further fit, whose table has these roles; `ValueError` if they have changed."""
         if roles != self.roles and (roles.features or self.roles.features):
             raise ValueError(
                 f"The features are not those of the last fit: user_features and item_features named the columns "
@@ -45,7 +57,7 @@ class Features(NamedTuple):
                 f"name {[roles.name(column) for columns in roles.features.values() for column in columns]}. Fit from "
                 "scratch, with warm_start=False."
             )
-        return self
+        return self._replace(roles=roles)
 
     def with_rows(self, X, last_rows):
         """The same with the features in a table, in the last row of each id; -1 where an id has none."""
@@ -56,21 +68,34 @@ class Features(NamedTuple):
             frames[side] = updated_frame(self.frames.get(side), places, self.roles.frame(X, side, last[given]))
         return self._replace(frames=frames)
 
-    def learned(self, network, seen, settings):
+    def learned(self, network, seen, separator):
         """The same with what features say of the vectors and biases that the training set has shown."""
         descriptions = {}
         numeric = {self.roles.name(column) for column in self.roles.numeric}
         for side, frame in self.frames.items():
-            targets = id_targets(network, side)
-            counts = seen.counts[side][N_SPECIAL:].astype(np.float64)
-            trained = np.flatnonzero(counts)
+            targets, trained = id_targets(network, side), _trained(seen, side)
             frame = frame.iloc[trained]
-            description = Description(frame, numeric & set(frame), settings.separator)
+            description = Description(frame, numeric & set(frame), separator)
             width = targets.shape[1] - 1
             groups = [slice(0, width), slice(width, None)]
-            description.learn(frame, targets[trained], counts[trained], groups)
+            description.learn(frame, targets[trained], seen.n_rows_of(side, trained), groups)
             descriptions[side] = description
         return self._replace(descriptions=descriptions)
+
+    def draw(self, network, seen, ids=None, *, back=False):
+        """Draw the vectors and biases of ids with few ratings to where their features say, in place.
+
+        An id with n ratings goes the share 10 / (n + 10) of the way of an unknown id: the ridge regression gives it the
+        weight that is left. Unknown ids go all of it. `ids` are codes by column, all that have ratings if None; `back`
+        undoes it.
+        """
+        for side, description in self.descriptions.items():
+            codes = _trained(seen, side) if ids is None else ids[side]
+            for rows in parts_of(len(codes), IDS_CHUNK_SIZE):
+                part = codes[rows]
+                values, _ = description.deviations(self.frames[side].iloc[part])
+                values *= (RATINGS / (seen.n_rows_of(side, part) + RATINGS))[:, None] * (-1 if back else 1)
+                network.move(side, *as_tensors([part, values], network.intercept.device))
 
     def deviations(self, X, codes, seen):
         """The `Deviations` of a table's rows, encoded in `codes`, by USER and ITEM."""
@@ -99,6 +124,11 @@ class Features(NamedTuple):
             {side: unpack_frame(frame) for side, frame in state["frames"].items()},
             {side: Description.from_state(of_side) for side, of_side in state["descriptions"].items()},
         )
+
+
+def _trained(seen, side):
+    """The codes of a column's ids that have training rows."""
+    return np.flatnonzero(seen.counts[side][N_SPECIAL:])
 
 
 NO_FEATURES = Features(ColumnRoles(None, [], {}, []), {}, {})

@@ -8,7 +8,7 @@ import torch
 from sklearn_ncf.fitting._features import NO_FEATURES, Features
 from sklearn_ncf.fitting._units import ORDINARY, from_units
 from sklearn_ncf.interactions import Seen
-from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, GridScorer, default_settings
+from sklearn_ncf.nn import ITEM, USER, GridScorer, default_settings
 from sklearn_ncf.training import as_tensors, predict_ratings
 
 
@@ -55,9 +55,15 @@ class FittedModel(NamedTuple):
 
         return scorer
 
-    def n_rows_of(self, column, codes):
-        """Weight of the training rows of some ids of a column."""
-        return self.seen.counts[column][codes + N_SPECIAL]
+    def item_vectors(self, codes, deviations):
+        """The vectors of some items, of unknown ones with their features."""
+        module = self.net.module_
+        rows = torch.from_numpy(codes).to(self.net.device) + module.first_rows[ITEM]
+        with torch.no_grad():
+            vectors = module.vectors(rows.unsqueeze(1))[:, 0].float().cpu().numpy()
+        for places, values in deviations.values():
+            vectors[places] += values[:, :-1]
+        return vectors
 
     def _shifts_within(self, deviations, rows):
         """Deviations in a slice of the rows as the network takes them; None where no network is to be asked for any."""

@@ -58,6 +58,9 @@ def grow(data, learned, settings, keep):
 
         def finish():
             growth.finish(settings.id_means(growth.seen))
+            if growth.taken is None:  # solved for from scratch
+                solved = [np.unique(column[column >= 0]) for column in data.interactions.codes.T]
+                data.features.draw(growth.whole.module_, growth.seen, solved)
             keep(growth.whole, growth.seen, growth.trained)
 
         try:
@@ -102,7 +105,9 @@ def _part_to_train(data, learned, settings):
     with drawing_no_tables():
         whole = settings.bare_net(data.n_ids, data.output, not_trained)
     copy_weights(learned.net.module_, whole.module_)
-    _place_new_ids(whole.module_, data, learned)
+    n_known = [len(counts) - N_SPECIAL for counts in learned.seen.counts]
+    new = [np.arange(known, n) for known, n in zip(n_known, data.n_ids, strict=True)]
+    data.features.draw(whole.module_, seen, new)  # from the unknown id's vector, which they have so far
     whole.module_.add_interactions(torch.from_numpy(seen.pairs_not_in(learned.seen)))
     taken, places = zip(*(np.unique(column, return_inverse=True) for column in rows.codes.T), strict=True)
     ids = settings.with_candidates(taken, seen)  # those that the rows name first
@@ -138,15 +143,6 @@ def _part_to_train(data, learned, settings):
         sampler=settings.sampler(seen.part(ids), device),
     )
     return Growth(whole, part, dataset, seen, as_tensors(taken, device))
-
-
-@torch.no_grad()
-def _place_new_ids(module, data, learned):
-    """Start new ids, which have the unknown id's vector so far, where their features say."""
-    for side, description in learned.features.descriptions.items():
-        new = np.arange(len(learned.seen.counts[side]) - N_SPECIAL, data.n_ids[side])
-        values, _ = description.deviations(data.features.frames[side].iloc[new])
-        module.move(side, *as_tensors([new, values], data.device))
 
 
 def copy_weights(learned, module):

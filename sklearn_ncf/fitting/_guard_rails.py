@@ -10,6 +10,7 @@ from sklearn_ncf.encoding import as_table_name
 
 FIRST_CONTEXT = 2  # column of ids, after users and items
 FEW_ROWS = 100  # in which each value may well be another one
+MANY_DATES = 50
 MOST_OF_ROWS = 0.5  # distinct values, from which on few are met again
 
 
@@ -21,16 +22,16 @@ def warn_of_odd_columns(encoder, n_rows, roles):
         odd = _oddity(ids, vocabulary.common_kinds, n_rows)
         if odd is not None:
             warn_caller(
-                f"{as_table_name(roles.names, column).capitalize()} holds {odd}, and is taken for a context of {len(ids)} ids, "
-                "each with a vector of its own. If it describes the user or the item, name it in user_features or "
-                "item_features; if it is a date, a price or the target, leave it out or put it into a few classes."
+                f"{as_table_name(roles.names, column).capitalize()} holds {odd}, and is taken for a context of "
+                f"{len(ids)} ids. If it describes the user or the item, name it in user_features or item_features; if "
+                "it is a date, a price or the target, leave it out or put it into a few classes."
             )
 
 
 def _oddity(ids, kinds, n_rows):
     if ids.dtype.kind == "f" and (ids != np.floor(ids)).any():
         return "fractional numbers"
-    if kinds & {"datetime", "date"}:
+    if kinds & {"datetime", "date"} and len(ids) > MANY_DATES:
         return "dates"
     if n_rows >= FEW_ROWS and len(ids) > MOST_OF_ROWS * n_rows:
         return f"{len(ids)} different values in {n_rows} rows"

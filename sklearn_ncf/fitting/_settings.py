@@ -263,7 +263,9 @@ class Settings:
             self._refuse(
                 "hidden_layer_sizes", f"must hold positive integers. Got {self.params['hidden_layer_sizes']!r} instead."
             )
-        if not isinstance(self.architecture, str) and (self.user_features is not None or self.item_features is not None):
+        if not isinstance(self.architecture, str) and (
+            self.user_features is not None or self.item_features is not None
+        ):
             self._refuse(
                 "architecture",
                 f"must be one of ours with user_features or item_features, which say something of its vectors. Got "

@@ -207,7 +207,7 @@ class EmbeddingDisplay:
         display = cls(
             ids=ids,
             positions=positions,
-            n_rows=raw_ids.fitted.n_rows_of(column, codes),
+            n_rows=raw_ids.fitted.seen.n_rows_of(column, codes),
             labels=None if labels is None else values_of_ids(labels, ids, "labels"),
             color=None if color is None else values_of_ids(color, ids, "color"),
             color_name=getattr(color, "name", None),

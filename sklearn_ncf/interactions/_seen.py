@@ -112,9 +112,13 @@ class Seen:
         tiny = np.finfo(np.float32).tiny
         return [sums / np.maximum(counts, tiny) for sums, counts in zip(self.sums, self.counts, strict=True)]
 
+    def n_rows_of(self, column, codes):
+        """Weight of the training rows of some codes of a column."""
+        return self.counts[column][codes + N_SPECIAL]
+
     def trained(self, column, codes):
         """Which codes of a column stand for ids that had training rows."""
-        return self.counts[column][codes + N_SPECIAL] > 0
+        return self.n_rows_of(column, codes) > 0
 
     def contain(self, codes):
         """Which rows of codes are training pairs."""

@@ -209,6 +209,13 @@ def _module(values):
     return type(values).__module__.partition(".")[0]
 
 
+def column_of(table, column, name):
+    """A column of a data frame, the argument `name`, by its name."""
+    if column not in names_of(table):
+        raise ValueError(f"{name}, as a table, must have the column {column!r}; got {names_of(table)}.")
+    return _one_column(table, column)
+
+
 def _one_column(table, name):
     """A column of a data frame, by its name."""
     return table.column(name) if hasattr(table, "column_names") else table[name]

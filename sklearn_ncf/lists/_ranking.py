@@ -70,7 +70,7 @@ def _best_relevant(relevance, scores, k):
 class Rankings(NamedTuple):
     """Rankings of all candidates, one per query, and where the positives are in them.
 
-    scorer : function from codes of queries to their scores with each candidate
+    scorer : function from a slice of the queries to their scores with each candidate
     n_candidates : how many there are
     queries : codes of queries
     owners, columns : which query each positive belongs to, and which candidate it is
@@ -96,7 +96,7 @@ class Rankings(NamedTuple):
         rows_at_once = max(1, SCORES_CHUNK_SIZE // self.n_candidates)
         for start in range(0, len(queries), rows_at_once):
             stop = min(start + rows_at_once, len(queries))
-            scores = self.scorer(queries[start:stop])
+            scores = self.scorer(slice(start, stop))
             scores[self.seen(queries[start:stop])] = -np.inf
             relevance = np.zeros(scores.shape, dtype=np.float32)
             positives = slice(*np.searchsorted(owners, [start, stop]))

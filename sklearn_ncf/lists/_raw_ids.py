@@ -1,17 +1,36 @@
 """PipelineIdMapper: from raw ids to the codes of a fitted model and back, through the steps of a Pipeline."""
 
-from itertools import islice
-
 import numpy as np
 import pandas as pd
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ncf._encoder import IdEncoder, check_unknown, encode_columns, vocabularies_of
+from sklearn_ncf._encoder import IdEncoder, check_unknown, encode_columns, encoded_columns_of, vocabularies_of
 from sklearn_ncf._fitted import snapshot
-from sklearn_ncf.encoding import MISSING, as_objects, as_series, is_missing, read_table, shown, take_as_series
+from sklearn_ncf.encoding import (
+    MISSING,
+    Vocabulary,
+    as_objects,
+    as_series,
+    is_missing,
+    read_table,
+    shown,
+    take_as_series,
+    with_columns,
+)
+from sklearn_ncf.features import feature_frame
 from sklearn_ncf.fitting import encode_table, fitted_model_of
-from sklearn_ncf.lists._id_arguments import FittedIds, distinct_ids, distinct_rows, is_table, names_of, plain
+from sklearn_ncf.lists._id_arguments import (
+    FittedIds,
+    column_of,
+    distinct_ids,
+    distinct_rows,
+    is_table,
+    names_of,
+    plain,
+    read_ids,
+    take_ids,
+)
 from sklearn_ncf.lists._unwrap import unwrap
 from sklearn_ncf.nn import ITEM, USER
 
@@ -29,16 +48,19 @@ class PipelineIdMapper:
         # After the estimator: an encoder may learn further ids meanwhile, but must know all of the estimator's.
         self.steps = [snapshot(step) if isinstance(step, IdEncoder) else step for _, step in steps]
         self.fitted = fitted_model_of(self.estimator)
-        self.n_columns = self.estimator.n_features_in_
+        self.n_all_columns = self.estimator.n_features_in_
+        self.places = self.fitted.features.roles.ids or list(range(self.n_all_columns))  # of the columns of ids
+        self.n_columns = len(self.places)
         first = self._reader(0)
-        if first.n_features_in_ != self.n_columns:
+        if first.n_features_in_ != self.n_all_columns:
             raise ValueError(
-                f"The steps before the estimator turn {first.n_features_in_} columns into {self.n_columns}, so that "
-                "ids cannot be told apart. Use IdEncoder, or leave the steps out: the estimator takes raw ids."
+                f"The steps before the estimator turn {first.n_features_in_} columns into {self.n_all_columns}, so "
+                "that ids cannot be told apart. Use IdEncoder, or leave the steps out: the estimator takes raw ids."
             )
         self.fit_names = getattr(first, "feature_names_in_", None)
         contexts = [f"context_{number}" for number in range(1, self.n_columns - 1)]
-        self.names = ["user", "item", *contexts] if self.fit_names is None else list(self.fit_names)
+        named = ["user", "item", *contexts] if self.fit_names is None else [self.fit_names[j] for j in self.places]
+        self.names = named
 
     def named(self, column, codes):
         """Raw ids of known codes of a column, and which of the codes have one: the code of pooled ids has none."""
@@ -50,7 +72,7 @@ class PipelineIdMapper:
         ids, named = self.named(column, codes)
         codes = codes[named]
         if len(codes) and not all(isinstance(step, IdEncoder) for step in self.steps):
-            lost = ids[self._codes({column: ids})[:, column] != codes]
+            lost = ids[self._codes({column: ids})[0][:, column] != codes]
             if len(lost):
                 names = ", ".join(type(step).__name__ for step in self.steps)
                 raise ValueError(
@@ -62,33 +84,48 @@ class PipelineIdMapper:
 
     def known(self, column, ids, name, so_that):
         """Distinct ids of an argument and their codes; `ValueError` where one does not have its own code."""
-        ids = self._distinct(ids, name, column)
-        codes = self._codes({column: ids})[:, column]
-        nameless = self.mask_pooled(column, codes) < 0
-        if nameless.any():
-            raise ValueError(" ".join(self._reasons(column, ids[nameless], name, so_that)))
+        ids, codes, _ = self.known_or_described(column, ids, name, so_that, takes_described=False)
         return ids, codes
 
+    def known_or_described(self, column, ids, name, so_that, *, takes_described=True):
+        """Distinct ids of an argument, their codes, and the `Deviations` of unknown ones by column.
+
+        `ValueError` where one has neither its own code nor, if these are taken, features.
+        """
+        ids, frame = self._distinct(ids, name, column)
+        codes, deviations = self._codes({column: ids}, {column: frame})
+        nameless = self.mask_pooled(column, codes[:, column]) < 0
+        if takes_described and column in deviations:
+            nameless[deviations[column].rows] = False
+        if nameless.any():
+            raise ValueError(" ".join(self._reasons(column, ids[nameless], name, so_that)))
+        return ids, codes[:, column], deviations
+
     def items(self, items):
-        """Raw ids and codes of the candidates."""
+        """Raw ids and codes of the candidates, and the `Deviations` of unknown ones by column."""
         if items is None:
-            return self.all_named(ITEM)
-        candidates = self._distinct(items, "items", ITEM)
+            return *self.all_named(ITEM), {}
+        candidates, frame = self._distinct(items, "items", ITEM)
         if is_missing(candidates).any():
             raise ValueError("items holds missing ids, which cannot be recommended; remove them.")
-        return candidates, self._codes({ITEM: candidates}, warns=True)[:, ITEM]
+        codes, deviations = self._codes({ITEM: candidates}, {ITEM: frame}, warns=True)
+        return candidates, codes[:, ITEM], deviations
 
     def queries(self, users):
-        """Raw ids by column name, and codes in all columns but the items', of whom to recommend to."""
-        columns = [j for j in range(self.n_columns) if j != ITEM]
+        """Raw ids by column name, and codes in all columns but the items', of whom to recommend to.
+
+        The third are the `Deviations` of unknown users by column.
+        """
+        columns, deviations = [j for j in range(self.n_columns) if j != ITEM], {}
         if users is None:
             raw, codes = self.all_named(USER)
             given, codes = {USER: raw}, codes[:, None]
         else:
-            given = self._given(users, columns)
-            codes = self._codes(given, warns=True)[:, list(given)]
+            given, frame = self._given(users, columns)
+            codes, deviations = self._codes(given, {USER: frame}, warns=True)
+            codes = codes[:, list(given)]
         unknown = np.full((len(codes), len(columns) - len(given)), MISSING, dtype=codes.dtype)
-        return {self.names[j]: ids for j, ids in given.items()}, np.hstack([codes, unknown])
+        return {self.names[j]: ids for j, ids in given.items()}, np.hstack([codes, unknown]), deviations
 
     def mask_pooled(self, column, codes):
         """Codes, -1 where one stands not for one id but for all that are unknown, missing or pooled."""
@@ -98,29 +135,40 @@ class PipelineIdMapper:
         return np.where(of_one, codes, MISSING)
 
     def encoded(self, table, *, warns=False, each=False):
-        """Codes of a table of raw ids in the columns of `fit`, and an `UnknownIds` of each for the estimator."""
+        """Codes of a table of raw ids in the columns of `fit`, and the `Deviations` of unknown ids by column."""
+        described = self.fitted.features.descriptions
         for level, step in enumerate(self.steps):
             if isinstance(step, IdEncoder):
-                header, columns = read_table(table, estimator=step)
+                encoded = encoded_columns_of(step)
+                header, columns = read_table(table, estimator=step, only=encoded)
                 validate_data(step, header, reset=False, skip_check_array=True)
-                table, unknown = encode_columns(step, columns)
-                check_unknown(step, unknown, warns=warns, each=each)
+                codes, unknown = encode_columns(step, columns)
+                quiet = [encoded.index(self.places[column]) for column in described]
+                check_unknown(step, unknown, warns=warns, each=each, described=quiet)
+                table = codes if len(encoded) == self.n_all_columns else with_columns(table, encoded, codes.T)
                 names = getattr(self._reader(level + 1), "feature_names_in_", None)
-                table = table if names is None else pd.DataFrame(table, columns=names)
+                table = table if names is None else pd.DataFrame(table).set_axis(names, axis=1)
             else:
                 table = step.transform(table)
-        codes, unknown = encode_table(self.estimator, table)
-        check_unknown(self.estimator.encoder_, unknown, warns=warns, each=each)
-        return codes, unknown
+        codes, unknown, deviations = encode_table(self.estimator, table)
+        check_unknown(self.estimator.encoder_, unknown, warns=warns, each=each, described=described)
+        return codes, deviations
 
-    def grid_scorer(self, items):
-        """A function from codes of queries, in all columns but the items', to their scores with each of some items."""
-        score = self.fitted.grid_scorer(items)
-        return lambda queries: self._as_predicted(score(queries))
+    def id_table(self, table):
+        """The columns of ids of a table."""
+        return self.fitted.features.roles.id_table(table)
 
-    def scores_of(self, codes):
+    def grid_scorer(self, items, deviations=None):
+        """A function from codes of queries, in all columns but the items', to their scores with each of some items.
+
+        `deviations` are those of unknown items; the function takes those of queries.
+        """
+        score = self.fitted.grid_scorer(items, deviations)
+        return lambda queries, deviations=None: self._as_predicted(score(queries, deviations))
+
+    def scores_of(self, codes, deviations=None):
         """Scores of rows of codes, as `predict` gives them."""
-        return self._as_predicted(self.fitted.scores(codes))
+        return self._as_predicted(self.fitted.scores(codes, deviations))
 
     def _as_predicted(self, scores):
         """Scores of the estimator in the units that the model predicts in."""
@@ -136,10 +184,11 @@ class PipelineIdMapper:
             step = self.steps[place]
             if isinstance(step, IdEncoder):
                 has_id = ids >= 0
-                ids = step.categories_[column][ids[has_id].astype(np.intp)]
+                known = step.categories_[encoded_columns_of(step).index(self.places[column])]
+                ids = known[ids[has_id].astype(np.intp)]
             elif len(ids):
                 undone = step.inverse_transform(self._table(place + 1, {column: ids}))
-                found = next(islice(read_table(undone, estimator=step)[1], column, None))
+                found = next(read_table(undone, estimator=step, only=[self.places[column]])[1])
                 has_id = found.positions != MISSING
                 ids = found.ids[found.positions[has_id]]
             else:
@@ -147,16 +196,22 @@ class PipelineIdMapper:
             named[named] = has_id
         return ids, named
 
-    def _table(self, level, columns):
-        """A table for step `level`, the last being the estimator: ids in some columns, any known id in the others."""
+    def _table(self, level, columns, features=None):
+        """A table for step `level`, the last being the estimator: ids in some columns, any known id in the others.
+
+        `features` are data frames by USER and ITEM, of the columns of their features, which are missing elsewhere.
+        """
         n_rows = len(next(iter(columns.values())))
         any_id = np.zeros(n_rows, dtype=np.intp)
-        frame = pd.DataFrame(
-            {
-                j: as_series(columns[j]) if j in columns else take_as_series(self._any_id(j, level), any_id)
-                for j in range(self.n_columns)
-            }
-        )
+        series = {j: pd.Series(np.full(n_rows, np.nan)) for j in range(self.n_all_columns)}
+        for j, place in enumerate(self.places):
+            ids = as_series(columns[j]) if j in columns else take_as_series(self._any_id(j, level), any_id)
+            series[place] = ids
+        for side, frame in (features or {}).items():
+            if frame is not None:
+                places = self.fitted.features.roles.features[side]
+                series |= {place: frame.iloc[:, k] for k, place in enumerate(places)}
+        frame = pd.DataFrame(series)
         reader = self._reader(level)
         names = getattr(reader, "feature_names_in_", None)
         if names is not None:
@@ -174,24 +229,58 @@ class PipelineIdMapper:
         """The first from step `level` on that says which columns it has seen in `fit`."""
         return next(step for step in [*self.steps, self.estimator][level:] if hasattr(step, "n_features_in_"))
 
-    def _codes(self, columns, *, warns=False):
-        """Codes, in all columns, of ids of some columns."""
-        return self.encoded(self._table(0, columns), warns=warns, each=True)[0]
+    def _codes(self, columns, features=None, *, warns=False):
+        """Codes, in all columns, of ids of some columns, and the `Deviations` of those with `features`."""
+        codes, deviations = self.encoded(self._table(0, columns, features), warns=warns, each=True)
+        return codes, {column: of_column for column, of_column in deviations.items() if column in columns}
 
     def _distinct(self, ids, name, column):
-        """Distinct ids of an argument."""
+        """Distinct ids of an argument, and their features where it is a table that has them."""
+        ids = plain(ids, name)
+        frame = self._features_in(ids, name, column)
+        if frame is not None:
+            values = read_ids(column_of(ids, self.names[column], name), name)
+            order = pd.unique(values.positions)
+            return take_ids(values, order), _last_rows(frame, values.positions, order)
         has_names = self.fit_names is not None
         fitted = self._fitted(column)
-        return distinct_ids(plain(ids, name), name, fitted=fitted, columns=self.names, j=column, has_names=has_names)
+        return distinct_ids(ids, name, fitted=fitted, columns=self.names, j=column, has_names=has_names), None
+
+    def _features_in(self, table, name, column):
+        """The features of a side in a table, or None where it has none of their columns."""
+        places = self.fitted.features.roles.features.get(column)
+        given = names_of(table)
+        if places is None or given is None or self.fit_names is None:
+            return None
+        names = [self.fit_names[place] for place in places]
+        absent = [of_column for of_column in names if of_column not in given]
+        if len(absent) == len(names):
+            return None
+        if absent:
+            raise ValueError(
+                f"{name} has some columns of features, but not {absent[0]!r}; give all of {names}, with missing values "
+                "where they are unknown, or none."
+            )
+        return feature_frame(table, [given.index(of_column) for of_column in names], names)
 
     def _given(self, users, columns):
-        """The columns given, by their numbers: distinct users, or distinct rows of users with their context."""
+        """The columns given, by their numbers: distinct users, or distinct rows of users with their context.
+
+        With them come the users' features, where these are given.
+        """
         users = plain(users, "users")
+        frame = self._features_in(users, "users", USER)
         is_one_column = self.fit_names is None and len(names_of(users) or ()) == 1
+        is_one_column = is_one_column or (frame is not None and len(columns) == 1)
         if is_one_column or not is_table(users, self._fitted(USER)):
-            return {USER: self._distinct(users, "users", USER)}
+            ids, frame = self._distinct(users, "users", USER)
+            return {USER: ids}, frame
         rows = distinct_rows(users, "users", [self.names[j] for j in columns])
-        return dict(zip(columns, rows, strict=True))
+        if frame is not None:
+            values = read_ids(column_of(users, self.names[USER], "users"), "users")
+            of_rows = Vocabulary(values.ids).codes(rows[0])
+            frame = _last_rows(frame, values.positions, of_rows)
+        return dict(zip(columns, rows, strict=True)), frame
 
     def _fitted(self, column):
         """What tells one id of a column from a collection of ids."""
@@ -209,7 +298,7 @@ class PipelineIdMapper:
 
     def _include(self, column, id_):
         """Whether an id has its own code."""
-        codes = self._codes({column: as_objects([id_])})[:, column]
+        codes = self._codes({column: as_objects([id_])})[0][:, column]
         return bool(self.mask_pooled(column, codes)[0] >= 0)
 
     def _reasons(self, column, ids, name, so_that):
@@ -235,6 +324,13 @@ class PipelineIdMapper:
         vocabulary = vocabularies_of(self.steps[0])[column]
         is_minus_one = np.fromiter((id_ == -1 for id_ in ids), dtype=bool, count=len(ids))
         return (vocabulary.codes(ids) != MISSING) | (vocabulary.accounts_for(ids) & ~is_minus_one)
+
+
+def _last_rows(frame, positions, wanted):
+    """The last row of a data frame for each of the `wanted` positions, which stand in its rows, -1 where missing."""
+    last = np.zeros(positions.max(initial=MISSING) + 2, dtype=np.intp)
+    last[positions + 1] = np.arange(len(positions))
+    return frame.take(last[wanted + 1]).reset_index(drop=True)
 
 
 def _check_step(name, step):

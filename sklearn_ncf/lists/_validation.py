@@ -22,8 +22,9 @@ def validation_score(metric, seen, codes):
         return None
 
     def score(net):
+        scorer = FittedModel(net, seen).grid_scorer(items)
         rankings = Rankings(
-            scorer=FittedModel(net, seen).grid_scorer(items),
+            scorer=lambda rows: scorer(queries[rows]),
             n_candidates=len(items),
             queries=queries,
             owners=owners[known],

@@ -129,7 +129,7 @@ class RankingScorer(BaseEstimator):
         """
         validate_parameter_constraints(self._parameter_constraints, self.get_params(deep=False), type(self).__name__)
         ids, X = PipelineIdMapper(estimator), as_local(X, "X")
-        (codes, _), distinct = ids.encoded(X, warns=True), self._distinct_ids(X)
+        (codes, deviations), distinct = ids.encoded(X, warns=True), self._distinct_ids(ids.id_table(X))
         if self.relevance_threshold is not None:
             if y is None:
                 raise ValueError("relevance_threshold needs the ratings y of the rows.")
@@ -137,16 +137,17 @@ class RankingScorer(BaseEstimator):
             check_consistent_length(codes, y)
             relevant = y >= float(self.relevance_threshold)
             codes, distinct = codes[relevant], distinct[relevant]
+            deviations = _taken(deviations, np.flatnonzero(relevant))
         if not len(codes):
             raise ValueError("No row is relevant: relevance_threshold is above all ratings.")
-        _, items = ids.items(None)
+        _, items, _ = ids.items(None)
         if not len(items):
             raise ValueError("The model has no item to rank: all items of fit are missing or infrequent.")
         missed = self._are_missed(items, codes[:, ITEM], distinct[:, ITEM])
         if self.n_negatives is None:
-            values, ranked = self._among_all(ids, items, codes, distinct, missed)
+            values, ranked = self._among_all(ids, items, codes, deviations, distinct, missed)
         else:
-            values, ranked = self._among_sampled(ids, items, codes, missed)
+            values, ranked = self._among_sampled(ids, items, codes, deviations, missed)
         if not ranked.any():
             raise ValueError("No positive is left to rank: all were seen in fit, or their users have had everything.")
         return float(values[ranked].mean())
@@ -155,7 +156,7 @@ class RankingScorer(BaseEstimator):
         """Which positives have an item that is no candidate, so that no list can hold it."""
         return distinct == MISSING if self.unknown_items == "include" else ~np.isin(codes, items)
 
-    def _among_all(self, ids, items, codes, distinct, missed):
+    def _among_all(self, ids, items, codes, deviations, distinct, missed):
         """A list of all candidates for each user, with context if there is any."""
         # Two unknown users are two lists, and two unknown items two candidates, though they have one code.
         others = [j for j in range(codes.shape[1]) if j != ITEM]
@@ -169,11 +170,14 @@ class RankingScorer(BaseEstimator):
         _, first_of_unknown, number = np.unique(listed[unknown], return_index=True, return_inverse=True)
         columns[unknown] = len(items) + number.ravel()
         candidates = np.append(items, positives[unknown][first_of_unknown])
+        of_candidates = np.append(np.full(len(items), MISSING), np.flatnonzero(~missed)[unknown][first_of_unknown])
+        score = ids.grid_scorer(candidates, _taken(deviations, of_candidates, ITEM))
+        queries, of_queries = codes[first][:, others], _taken(deviations, first, USER)
         seen, seen_items = ids.fitted.seen, ids.mask_pooled(ITEM, candidates)
         rankings = Rankings(
-            scorer=ids.grid_scorer(candidates),
+            scorer=lambda rows: score(queries[rows], {side: of.within(rows) for side, of in of_queries.items()}),
             n_candidates=len(candidates),
-            queries=codes[first][:, others],
+            queries=queries,
             owners=owners[~missed],
             columns=columns,
             seen=lambda block: seen.among(ids.mask_pooled(USER, block[:, USER]), seen_items),
@@ -181,7 +185,7 @@ class RankingScorer(BaseEstimator):
         )
         return rankings.values(METRICS[self.metric], int(self.k))
 
-    def _among_sampled(self, ids, items, codes, missed):
+    def _among_sampled(self, ids, items, codes, deviations, missed):
         """A list of sampled items for each positive."""
         rng = check_random_state(self.random_state)
         users, owners = np.unique(codes[:, USER], return_inverse=True)
@@ -203,7 +207,10 @@ class RankingScorer(BaseEstimator):
                 lists[row, : len(drawn)], listed[row, : len(drawn)] = drawn, True
         pairs = np.repeat(codes, lists.shape[1], axis=0)
         pairs[:, ITEM] = lists.ravel()
-        scores = ids.scores_of(pairs).reshape(lists.shape)
+        rows = np.repeat(np.arange(len(codes)), lists.shape[1])
+        own = np.where(np.arange(len(rows)) % lists.shape[1], MISSING, rows)  # features of the positive, not of others
+        deviations = _taken(deviations, rows, USER) | _taken(deviations, own, ITEM)
+        scores = ids.scores_of(pairs, deviations).reshape(lists.shape)
         scores[~listed] = -np.inf
         relevance = np.zeros(lists.shape)
         relevance[:, 0] = 1
@@ -213,3 +220,8 @@ class RankingScorer(BaseEstimator):
         """The ids of a table as numbers that tell apart also those that the model does not know."""
         _, columns = read_table(X, estimator=self)
         return np.stack([column.positions for column in columns], axis=1)
+
+
+def _taken(deviations, rows, *sides):
+    """The deviations of some rows, -1 for none, by column; of some columns alone where these are given."""
+    return {side: of_side.take(rows) for side, of_side in deviations.items() if not sides or side in sides}

@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from sklearn_ncf.nn._network import ITEM, PAIRS_CHUNK_SIZE, of_network
 
-
 Shifts = dict[int, tuple[Tensor, Tensor]]  # by column: places of rows, and what is added to their vectors and biases
 
 

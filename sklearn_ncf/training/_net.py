@@ -13,7 +13,6 @@ from sklearn_ncf.nn import (
     ITEM,
     EmbeddingNN,
     bias_of,
-    default_settings,
     global_generators_lent,
     of_network,
     replacing_global_generators,
