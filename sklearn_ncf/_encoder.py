@@ -389,10 +389,9 @@ def encode_columns(encoder, columns):
 
 
 def check_unknown(encoder, unknown, *, warns=True, each=False, described=()):
-    """Refuse columns of another type than in `fit`, and unknown ids where they are errors; warn where most are.
+    """Refuse columns of another type than in `fit`, and unknown ids where they are errors; warn where most are so.
 
-    Unknown ids of the columns `described` have features, and are no reason for a warning.
-    """
+    Those of the columns `described` have features, and may be unknown."""
     for k, of_column in enumerate(unknown):
         of_column.check_kinds(encoder._name(k), encoder._vocabularies[k], each=each)
         if encoder.handle_unknown == "error":

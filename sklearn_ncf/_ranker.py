@@ -6,7 +6,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ncf._sklearn_compat import StrOptions, fit_context
 from sklearn_ncf._warnings import warn_caller
-from sklearn_ncf.fitting import RANKING_CONSTRAINTS, BaseNCF, check_weight, encode_table, with_ones
+from sklearn_ncf.fitting import RANKING_CONSTRAINTS, BaseNCF, check_weight, encode_table, set_parameters, with_ones
 from sklearn_ncf.lists import METRICS, validation_score
 from sklearn_ncf.metrics import RankingScorer
 from sklearn_ncf.training import RankingObjective, undefined_score
@@ -112,6 +112,9 @@ class NCFRanker(BaseNCF):
     warm_start, checkpoint_dir, keep_checkpoints, callbacks, device, random_state, verbose
         As in :class:`NCFRegressor`. `random_state` also seeds the negatives.
 
+    user_features, item_features, numeric_features, separator
+        As in :class:`NCFRegressor`.
+
     Attributes
     ----------
     encoder_, net_
@@ -134,7 +137,7 @@ class NCFRanker(BaseNCF):
         The biases in the same orders. ``AttributeError`` where there are none: with ``use_bias=False``, and with least
         squares.
 
-    n_features_in_, feature_names_in_
+    user_features_, item_features_, n_features_in_, feature_names_in_
         As in :class:`NCFRegressor`.
 
     See Also
@@ -221,41 +224,7 @@ class NCFRanker(BaseNCF):
         numeric_features=None,
         separator=None,
     ):
-        super().__init__(
-            architecture,
-            embedding_dim=embedding_dim,
-            hidden_layer_sizes=hidden_layer_sizes,
-            dropout=dropout,
-            embedding_dropout=embedding_dropout,
-            use_bias=use_bias,
-            use_history=use_history,
-            loss=loss,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            learning_rate_schedule=learning_rate_schedule,
-            weight_decay=weight_decay,
-            batch_size=batch_size,
-            max_epochs=max_epochs,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            patience=patience,
-            warm_start=warm_start,
-            checkpoint_dir=checkpoint_dir,
-            keep_checkpoints=keep_checkpoints,
-            callbacks=callbacks,
-            device=device,
-            random_state=random_state,
-            verbose=verbose,
-            user_features=user_features,
-            item_features=item_features,
-            numeric_features=numeric_features,
-            separator=separator,
-        )
-        self.temperature = temperature
-        self.positive_weight = positive_weight
-        self.penalty_growth = penalty_growth
-        self.n_negatives = n_negatives
-        self.scoring = scoring
+        set_parameters(self, locals())
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y=None, sample_weight=None, *, X_val=None):
@@ -265,7 +234,7 @@ class NCFRanker(BaseNCF):
         ----------
         X : table or array-like of shape (n_samples, n_features), n_features >= 2
             Ids: user, item, then any number of further columns: context, properties of the interaction (device, hour)
-            and not of the item. Integers, strings or mixed; missing ones allowed.
+            and not of the item. Integers, strings or mixed; missing ones allowed. Features may stand anywhere.
         y : None
             Ignored.
         sample_weight : array-like of shape (n_samples,), default=None

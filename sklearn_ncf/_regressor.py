@@ -3,7 +3,7 @@
 from sklearn.base import RegressorMixin
 
 from sklearn_ncf._sklearn_compat import StrOptions, fit_context
-from sklearn_ncf.fitting import BaseNCF, RatingScale, check_ratings, check_weight
+from sklearn_ncf.fitting import BaseNCF, RatingScale, check_ratings, check_weight, set_parameters
 from sklearn_ncf.training import RATING_OBJECTIVES, RatingObjective
 
 
@@ -117,6 +117,19 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
     verbose : int, default=0
         1 shows a progress bar over epochs, 2 prints a line an epoch.
 
+    user_features, item_features : str, int or list of them, default=None
+        Names or indices of columns of `X` that describe the user, or the item: genres, a price, an age. Unknown ids
+        are scored by them, and ids with few ratings are drawn to what they say; all other columns are ids. Floats and
+        times are numbers, strings, integers, booleans and categories are categories; lists hold several categories, or
+        numbers that belong together, such as an embedding of text. Any value may be missing. Of an id whose rows
+        differ, the last one counts. See ``docs/features.md``.
+
+    numeric_features : str, int or list of them, default=None
+        Features that are numbers though they hold integers.
+
+    separator : str, default=None
+        What separates several categories in a string, such as ``"|"`` in ``"Action|Comedy"``.
+
     Attributes
     ----------
     encoder_ : IdEncoder
@@ -150,6 +163,9 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         The biases in the same orders, in the unit of scores, before the output layer. ``AttributeError`` with
         ``use_bias=False``.
 
+    user_features_, item_features_ : DataFrame of shape (n_ids, n_features)
+        The features of each id, in the order of ``encoder_.categories_``. ``AttributeError`` where none were named.
+
     n_features_in_ : int
         Number of columns seen in `fit`.
 
@@ -164,10 +180,11 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
 
     Notes
     -----
-    *Unknown ids.* A row with a user that `fit` did not see is scored with what is known of its item, and the other way
-    round: the unknown id's vector and bias are the mean of the others', each with the weight of its ratings, moved so
-    that the users' mean ratings come out for an unknown item, and the items' for an unknown user, by one step of ridge
-    regression. An unknown context counts as the mean of the others. A row with neither user nor item gets the mean
+    *Unknown ids.* Features say how an unknown id deviates from an average one: a ridge regression after training finds
+    how the vectors and biases of known ids go with their features. Without features, a row with a user that `fit` did
+    not see is scored with what is known of its item, and the other way round: the unknown id's vector and bias are the
+    mean of the others', each with the weight of its ratings, moved so that the users' mean ratings come out for an
+    unknown item, and the items' for an unknown user, by one step of ridge regression. An unknown context counts as the mean of the others. A row with neither user nor item gets the mean
     rating. The code ``-1``, and missing ids, are one more id each with a vector of its own, where `fit` has seen them.
     See ``docs/cold_start.md``.
 
@@ -265,37 +282,7 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         numeric_features=None,
         separator=None,
     ):
-        super().__init__(
-            architecture,
-            embedding_dim=embedding_dim,
-            hidden_layer_sizes=hidden_layer_sizes,
-            dropout=dropout,
-            embedding_dropout=embedding_dropout,
-            use_bias=use_bias,
-            use_history=use_history,
-            loss=loss,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            learning_rate_schedule=learning_rate_schedule,
-            weight_decay=weight_decay,
-            batch_size=batch_size,
-            max_epochs=max_epochs,
-            early_stopping=early_stopping,
-            validation_fraction=validation_fraction,
-            patience=patience,
-            warm_start=warm_start,
-            checkpoint_dir=checkpoint_dir,
-            keep_checkpoints=keep_checkpoints,
-            callbacks=callbacks,
-            device=device,
-            random_state=random_state,
-            verbose=verbose,
-            user_features=user_features,
-            item_features=item_features,
-            numeric_features=numeric_features,
-            separator=separator,
-        )
-        self.rating_range = rating_range
+        set_parameters(self, locals())
 
     @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None):
@@ -305,7 +292,7 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         ----------
         X : table or array-like of shape (n_samples, n_features), n_features >= 2
             Ids: user, item, then any number of further columns: context, properties of the interaction (device, hour)
-            and not of the item. Integers, strings or mixed; missing ones allowed.
+            and not of the item. Integers, strings or mixed; missing ones allowed. Features may stand anywhere.
         y : array-like of shape (n_samples,)
             Ratings, any finite numbers.
         sample_weight : array-like of shape (n_samples,), default=None

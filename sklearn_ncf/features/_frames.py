@@ -18,12 +18,14 @@ def feature_frame(X, columns, names, rows=None):
 def updated_frame(frame, last_rows, further):
     """One row per id: that of `further` at the place `last_rows`, or, where that is -1, the one of `frame`.
 
-    Ids beyond those of the `frame`, which may be None, have come since; they have values if they have a last row.
+    Ids beyond those of the `frame`, which may be None, have come since; they have values if they have a last row. What
+    comes back is what saving and loading gives.
     """
-    if frame is None:
-        return further.take(last_rows).reset_index(drop=True)
-    places = np.where(last_rows >= 0, last_rows + len(frame), np.arange(len(last_rows)))
-    return pd.concat([frame, further], ignore_index=True).take(places).reset_index(drop=True)
+    places = last_rows
+    if frame is not None:
+        places = np.where(last_rows >= 0, last_rows + len(frame), np.arange(len(last_rows)))
+        further = pd.concat([frame, unpack_frame(pack_frame(further))], ignore_index=True)
+    return unpack_frame(pack_frame(further.take(places)))
 
 
 def pack_frame(frame):

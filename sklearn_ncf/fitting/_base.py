@@ -36,6 +36,7 @@ from sklearn_ncf.training import (
     train,
 )
 
+OF_EARLIER_VERSIONS = dict.fromkeys(("user_features", "item_features", "numeric_features", "separator"))
 DESCRIBED_CHUNK_SIZE = 65_536  # rows of a table with features: bounds the memory of what these say
 HEADER = ("n_features_in_", "feature_names_in_")
 PARTIAL_FIT_RATE = 0.1  # of learning_rate, for a custom network: the end of a one-cycle schedule, not its peak
@@ -67,8 +68,8 @@ def _encode_ids(estimator, X, encoder, roles, module):
 class BaseNCF(IdParameters, BaseEstimator):
     """Encoding, training, prediction and pickling of neural collaborative filtering.
 
-    A subclass has the parameters of `_parameter_constraints` and a `loss`, and says in `_output_params` what its
-    network puts out.
+    A subclass has the parameters of `_parameter_constraints`, set by `set_parameters`, and says in `_output_params`
+    what its network puts out.
     """
 
     _parameter_constraints = SHARED_CONSTRAINTS
@@ -76,67 +77,6 @@ class BaseNCF(IdParameters, BaseEstimator):
     _units = ORDINARY  # of the network
     _features = NO_FEATURES
     _known = None  # in a fit that follows fits of a single rating value: that value, in the network's units
-
-    def __init__(
-        self,
-        architecture,
-        *,
-        embedding_dim,
-        hidden_layer_sizes,
-        dropout,
-        embedding_dropout,
-        use_bias,
-        use_history,
-        loss,
-        optimizer,
-        learning_rate,
-        learning_rate_schedule,
-        weight_decay,
-        batch_size,
-        max_epochs,
-        early_stopping,
-        validation_fraction,
-        patience,
-        warm_start,
-        checkpoint_dir,
-        keep_checkpoints,
-        callbacks,
-        device,
-        random_state,
-        verbose,
-        user_features,
-        item_features,
-        numeric_features,
-        separator,
-    ):
-        self.architecture = architecture
-        self.embedding_dim = embedding_dim
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.dropout = dropout
-        self.embedding_dropout = embedding_dropout
-        self.use_bias = use_bias
-        self.use_history = use_history
-        self.loss = loss
-        self.optimizer = optimizer
-        self.learning_rate = learning_rate
-        self.learning_rate_schedule = learning_rate_schedule
-        self.weight_decay = weight_decay
-        self.batch_size = batch_size
-        self.max_epochs = max_epochs
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.patience = patience
-        self.warm_start = warm_start
-        self.checkpoint_dir = checkpoint_dir
-        self.keep_checkpoints = keep_checkpoints
-        self.callbacks = callbacks
-        self.device = device
-        self.random_state = random_state
-        self.verbose = verbose
-        self.user_features = user_features
-        self.item_features = item_features
-        self.numeric_features = numeric_features
-        self.separator = separator
 
     @property
     def _settings(self):
@@ -345,7 +285,7 @@ class BaseNCF(IdParameters, BaseEstimator):
         return add_version(state)
 
     def __setstate__(self, state):
-        state = check_version(state, self)
+        state = OF_EARLIER_VERSIONS | check_version(state, self)
         net_state = state.pop("_net_state", None)
         if net_state is not None:
             state["net_"] = net_from(net_state, state["device"])

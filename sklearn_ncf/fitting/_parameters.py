@@ -46,3 +46,8 @@ RANKING_CONSTRAINTS = {
     "optimizer": [StrOptions(set(OPTIMIZERS)), type],
     "n_negatives": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
 }
+
+
+def set_parameters(estimator, arguments):
+    """Set the arguments of an estimator's `__init__`, which are its `locals()`, as attributes."""
+    vars(estimator).update({name: value for name, value in arguments.items() if name != "self"})
