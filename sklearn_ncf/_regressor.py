@@ -184,9 +184,9 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
     how the vectors and biases of known ids go with their features. Without features, a row with a user that `fit` did
     not see is scored with what is known of its item, and the other way round: the unknown id's vector and bias are the
     mean of the others', each with the weight of its ratings, moved so that the users' mean ratings come out for an
-    unknown item, and the items' for an unknown user, by one step of ridge regression. An unknown context counts as the mean of the others. A row with neither user nor item gets the mean
-    rating. The code ``-1``, and missing ids, are one more id each with a vector of its own, where `fit` has seen them.
-    See ``docs/cold_start.md``.
+    unknown item, and the items' for an unknown user, by one step of ridge regression. An unknown context counts as the
+    mean of the others. A row with neither user nor item gets the mean rating. The code ``-1``, and missing ids, are one
+    more id each with a vector of its own, where `fit` has seen them. See ``docs/cold_start.md``.
 
     *Interrupts.* `KeyboardInterrupt` reaches the caller, and what was learned until then can be used. Before a whole
     epoch there is nothing learned: the estimator stays as it was, unfitted if it was that. A fitted estimator changes

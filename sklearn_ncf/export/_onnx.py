@@ -11,10 +11,12 @@ import pandas as pd
 import torch
 from torch import nn
 
-from sklearn_ncf._encoder import IdEncoder, vocabularies_of
+from sklearn_ncf._encoder import IdEncoder, encoded_columns_of, vocabularies_of
 from sklearn_ncf._files import write_atomic
 from sklearn_ncf._regressor import NCFRegressor
 from sklearn_ncf._version import __version__
+from sklearn_ncf.encoding import MISSING
+from sklearn_ncf.export._features import SideFeatures, feature_inputs
 from sklearn_ncf.export._silence import silence
 from sklearn_ncf.fitting import ORDINARY
 from sklearn_ncf.lists import PipelineIdMapper
@@ -55,8 +57,9 @@ def to_onnx(model, path):
     TypeError
         If it is no such model, or predicts through a `TransformedTargetRegressor`.
     ValueError
-        If the ids of a column are neither integers nor strings, an encoder has ``handle_unknown="error"``, torch cannot
-        export a network of your own, or the model takes more than two gibibytes.
+        If the ids of a column are neither integers nor strings, a feature holds several values in a cell, an encoder
+        has ``handle_unknown="error"``, torch cannot export a network of your own, or the model takes more than two
+        gibibytes.
 
     See Also
     --------
@@ -71,6 +74,10 @@ def to_onnx(model, path):
     or size), of shape [n].
 
     A missing id is ``-1`` or the empty string, unless `fit` has seen that as an id. See ``docs/serving.md``.
+
+    *Features* are inputs too, named as in `fit` (``feature_2``, ... by their places where the columns had no names):
+    categories as ids, numbers of type float64, ``NaN`` where one is missing, and blocks of numbers of type float32 and
+    shape [n, width].
 
     Examples
     --------
@@ -95,18 +102,25 @@ def to_onnx(model, path):
     ids = PipelineIdMapper(model)
     output = "ratings" if isinstance(ids.estimator, NCFRegressor) else "scores"
     _check_exportable(ids, output)
-    tables = _tables_model(ids)
-    scorer = _Scorer(ids.fitted)
+    features = feature_inputs(ids.fitted.features, ids.name_of)
+    tables = _tables_model(ids, features)
+    scorer = _Scorer(ids.fitted, ids.n_columns, features)
     _check_size(tables, scorer)
-    network = _network_model(scorer, ids.n_columns, output)
+    network = _network_model(scorer, ids.n_columns, features, output)
     write_atomic(path, _joined(tables, network, ids.estimator).SerializeToString())
 
 
 class _Scorer(nn.Module):
-    """A network with what `predict` does behind it: codes of each column, of shape (n,), to scores of shape (n,)."""
+    """A network with what `predict` does after it: codes of each column, of shape (n,), to scores of shape (n,).
 
-    def __init__(self, fitted):
+    Behind the codes come the features, in the order of their inputs.
+    """
+
+    def __init__(self, fitted, n_columns, features):
         super().__init__()
+        self.n_columns, self.sides = n_columns, [feature.side for feature in features]
+        descriptions = fitted.features.descriptions
+        self.features = nn.ModuleDict({str(side): SideFeatures(of_side) for side, of_side in descriptions.items()})
         network = copy.deepcopy(fitted.net.module_).to("cpu")
         self.network = network
         self.eval()
@@ -120,16 +134,35 @@ class _Scorer(nn.Module):
             codes = np.arange(-N_SPECIAL, fitted.net.module__n_ids[column])
             self.register_buffer(name, torch.from_numpy(fitted.seen.trained(column, codes)))
 
-    def forward(self, *codes):
-        """Score rows of codes."""
-        scores = self.network(torch.stack(codes, dim=1)).float()
+    def forward(self, *inputs):
+        """Score rows of codes and features."""
+        codes, values = inputs[: self.n_columns], inputs[self.n_columns :]
+        knows = [self.knows_user[codes[USER] + N_SPECIAL], self.knows_item[codes[ITEM] + N_SPECIAL]]
+        if values:
+            scores = self._described_scores(torch.stack(codes, dim=1), values, knows)
+        else:
+            scores = self.network(torch.stack(codes, dim=1)).float()
         if self.of_unknown is None:
             return scores
-        known = self.knows_user[codes[USER] + N_SPECIAL] | self.knows_item[codes[ITEM] + N_SPECIAL]
-        scores = torch.where(known, scores, self.of_unknown)
+        scores = torch.where(knows[USER] | knows[ITEM], scores, self.of_unknown)
         if (self.offset, self.scale) == ORDINARY:
             return scores
         return self.offset + self.scale * scores.double()
+
+    def _described_scores(self, codes, values, knows):
+        """Scores with what features say of unknown ids, who are known then."""
+        rows = self.network.table_rows(codes)
+        vectors, bias = list(self.network.vectors(rows).unbind(1)), self.network.summed_bias(rows)
+        for side, of_side in self.features.items():
+            column = int(side)
+            deviations, described = of_side(
+                [value for value, of in zip(values, self.sides, strict=True) if of == column]
+            )
+            deviations = deviations * ~knows[column].unsqueeze(1)
+            vectors[column] = vectors[column] + deviations[:, :-1]
+            bias = bias + deviations[:, -1]
+            knows[column] = knows[column] | described
+        return self.network.score(torch.stack(vectors, dim=1), bias).float()
 
 
 def _check_packages():
@@ -157,12 +190,15 @@ def _check_exportable(ids, output):
                 f"{type(step).__name__} before the estimator cannot be exported; use IdEncoder, or leave the step out: "
                 "the estimator takes raw ids."
             )
+        encoded = encoded_columns_of(step)
+        if any(place in encoded for places in ids.fitted.features.roles.features.values() for place in places):
+            raise ValueError("IdEncoder encodes columns that are features; name them in its passthrough and fit again.")
         if step.handle_unknown == "error":
             raise ValueError(
                 'IdEncoder(handle_unknown="error") raises an error for unknown ids, which a graph cannot do; call '
                 'set_params(handle_unknown="encode") on it first, so that they are scored.'
             )
-    for name in ids.names:
+    for name in map(ids.name_of, range(ids.n_all_columns)):
         if name in ("", output):
             raise ValueError(
                 f"Column {name!r} must have another name, since the graph has an input for each column, which needs a "
@@ -170,32 +206,34 @@ def _check_exportable(ids, output):
             )
 
 
-def _tables_model(ids):
-    """An ONNX model of the tables of ids: raw ids of each column in, their codes in the estimator out."""
+def _tables_model(ids, features):
+    """An ONNX model of the tables of ids: raw ids and features in, their codes in the estimator, and numbers, out."""
     from onnx import TensorProto, helper
 
     first = ids.steps[0] if ids.steps else ids.estimator.encoder_
     known = _known_ids(first, ids.names)
-    nodes, inputs, outputs = [], [], []
-    for column, (name, table) in enumerate(zip(ids.names, _id_tables(ids, known), strict=True)):
-        keys, codes, code_of_others = table
-        text = isinstance(keys[0], str)
-        code = f"{PREFIX}code_{column}"
-        nodes.append(
-            helper.make_node(
-                "LabelEncoder",
-                [name],
-                [code],
-                domain="ai.onnx.ml",
-                values_int64s=codes,
-                default_int64=code_of_others,
-                **{"keys_strings" if text else "keys_int64s": keys},
-            )
-        )
-        type_ = TensorProto.STRING if text else TensorProto.INT64
-        inputs.append(helper.make_tensor_value_info(name, type_, [AXIS]))
-        outputs.append(helper.make_tensor_value_info(code, TensorProto.INT64, [AXIS]))
-    graph = helper.make_graph(nodes, "ids", inputs, outputs)
+    inputs, parts = {}, []
+
+    def add_codes(place, output, keys, codes, code_of_others):
+        name, text = ids.name_of(place), isinstance(keys[0], str)
+        tables = {"keys_strings" if text else "keys_int64s": keys, "values_int64s": codes}
+        tables |= {"domain": "ai.onnx.ml", "default_int64": code_of_others}
+        parts.append((helper.make_node("LabelEncoder", [name], [output], **tables), TensorProto.INT64, [AXIS]))
+        inputs[place] = helper.make_tensor_value_info(name, TensorProto.STRING if text else TensorProto.INT64, [AXIS])
+
+    for column, table in enumerate(_id_tables(ids, known)):
+        add_codes(ids.places[column], f"{PREFIX}code_{column}", *table)
+    for number, (place, _, shape, vocabulary) in enumerate(features):
+        output = f"{PREFIX}feature_{number}"
+        if vocabulary is not None:
+            keys = _as_onnx(vocabulary.ids.tolist(), ids.name_of(place))
+            add_codes(place, output, keys, list(range(len(keys))), MISSING)
+            continue
+        name, type_ = ids.name_of(place), TensorProto.FLOAT if shape else TensorProto.DOUBLE
+        parts.append((helper.make_node("Identity", [name], [output]), type_, [AXIS, *shape]))
+        inputs[place] = helper.make_tensor_value_info(name, type_, [AXIS, *shape])
+    outputs = [helper.make_tensor_value_info(node.output[0], *of_node) for node, *of_node in parts]
+    graph = helper.make_graph([node for node, *_ in parts], "ids", [inputs[place] for place in sorted(inputs)], outputs)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("ai.onnx.ml", ML_OPSET)])
 
 
@@ -212,8 +250,10 @@ def _id_tables(ids, known):
     """For each column its ids, the codes that the whole model gives them, and the one that it gives all others."""
     asked = [[*column, None, _no_id_of(column, text)] for column, text in known]
     n_rows = max(map(len, asked))
-    padded = [pd.Series(column + column[:1] * (n_rows - len(column)), dtype=object) for column in asked]
-    frame = pd.DataFrame(dict(zip(ids.names, padded, strict=True)))
+    padded = {place: pd.Series(np.full(n_rows, np.nan)) for place in range(ids.n_all_columns)}  # features
+    for place, column in zip(ids.places, asked, strict=True):
+        padded[place] = pd.Series(column + column[:1] * (n_rows - len(column)), dtype=object)
+    frame = pd.DataFrame({ids.name_of(place): column for place, column in padded.items()})
     encoded, _ = ids.encoded(frame.to_numpy(dtype=object) if ids.fit_names is None else frame)
     tables = []
     for j, (column, text) in enumerate(known):
@@ -271,20 +311,26 @@ def _check_size(tables, scorer):
         )
 
 
-def _network_model(scorer, n_columns, output):
-    """An ONNX model of the network, with an input of codes for each column."""
+def _network_model(scorer, n_columns, features, output):
+    """An ONNX model of the network, with an input of codes for each column of ids, and one for each feature."""
     # Two rows, since torch takes an axis of length 0 or 1 for a constant, and a tensor each: of one it makes one input.
-    codes = tuple(torch.zeros(2, dtype=torch.int64, device="cpu") for _ in range(n_columns))
+    examples = [torch.zeros(2, dtype=torch.int64, device="cpu") for _ in range(n_columns)]
+    for _, _, shape, vocabulary in features:
+        of_numbers = torch.float32 if shape else torch.float64
+        dtype = torch.int64 if vocabulary is not None else of_numbers
+        examples.append(torch.zeros(2, *shape, dtype=dtype, device="cpu"))
+    names = [f"code_{column}" for column in range(n_columns)]
+    names += [f"feature_{number}" for number in range(len(features))]
     axis = {0: torch.export.Dim(AXIS)}
     try:
         with EXPORTER, silence():
             program = torch.onnx.export(
                 scorer,
-                codes,
+                tuple(examples),
                 dynamo=True,
-                input_names=[f"code_{column}" for column in range(n_columns)],
+                input_names=names,
                 output_names=[output],
-                dynamic_shapes=((axis,) * n_columns,),
+                dynamic_shapes=((axis,) * len(examples),),
                 verbose=False,
                 optimize=False,  # onnxscript 0.6 prints what it has done
             )
@@ -322,6 +368,7 @@ def _joined(tables, network, estimator):
     onnx.compose.add_prefix(network, PREFIX, rename_outputs=False, inplace=True)  # columns may have any name
     codes = [code.name for code in network.graph.input]
     tables.ir_version = network.ir_version
+    tables.opset_import.extend(network.opset_import)
     model = onnx.compose.merge_models(
         tables,
         network,

@@ -70,6 +70,21 @@ class Description:
         design, known = self._read(frame)
         return self.prior.deviations(design) * known[:, None], known
 
+    def parts(self):
+        """For each kind its columns, itself, the weights of its design, and those of the sign that it is missing.
+
+        These are None where no id of `fit` was missing it.
+        """
+        start = 0
+        for (columns, kind), has_missing in zip(self.kinds, self.has_missing, strict=True):
+            stop = start + kind.n_columns
+            yield columns, kind, self.prior.weights[start:stop], self.prior.weights[stop] if has_missing else None
+            start = stop + has_missing
+
+    def offset(self):
+        """What the features of an average id say, with the sign turned."""
+        return -self.prior.center @ self.prior.weights
+
     def _read(self, frame):
         designs, missing = [], []
         for (columns, kind), has_missing in zip(self.kinds, self.has_missing, strict=True):

@@ -51,6 +51,11 @@ class Numbers(Kind):
         if known_rows.any():
             self.fill = design[known_rows].mean(axis=0)
 
+    @property
+    def n_columns(self):
+        """Columns of a design."""
+        return len(self.fill)
+
     def read(self, values):
         """A column as floats, NaN where one is missing."""
         return as_floats(values, self.name)
@@ -84,6 +89,11 @@ class Categories(Kind):
     def from_state(cls, state):
         """The kind with that state."""
         return super().from_state(state | {"vocabulary": Vocabulary.from_state(state["vocabulary"])})
+
+    @property
+    def n_columns(self):
+        """Columns of a design."""
+        return len(self.vocabulary.ids)
 
     def read(self, values):
         """A column as a sparse matrix of the categories of each row."""
@@ -144,6 +154,11 @@ class Block(Kind):
         self.width = numbers.shape[1]
         self.center = numbers[known].mean(axis=0, dtype=np.float64)
         self.scale = self._scale_of(numbers[known])
+
+    @property
+    def n_columns(self):
+        """Columns of a design."""
+        return self.width
 
     def read(self, values):
         """Cells of numbers as an array, of NaN where one is missing."""

@@ -62,6 +62,12 @@ class PipelineIdMapper:
         named = ["user", "item", *contexts] if self.fit_names is None else [self.fit_names[j] for j in self.places]
         self.names = named
 
+    def name_of(self, place):
+        """The name of a column of the whole table, by its place."""
+        if self.fit_names is not None:
+            return self.fit_names[place]
+        return self.names[self.places.index(place)] if place in self.places else f"feature_{place}"
+
     def named(self, column, codes):
         """Raw ids of known codes of a column, and which of the codes have one: the code of pooled ids has none."""
         return self._decoded(column, self.estimator.encoder_.categories_[column][codes], 0)
