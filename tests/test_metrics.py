@@ -147,7 +147,7 @@ def test_sampled_negatives_are_never_the_users_own(quick, ratings, monkeypatch):
     X, y, X_test, _ = split([part[:900] for part in ratings])
     model, asked = quick().fit(X, y), []
     score = FittedModel.scores
-    monkeypatch.setattr(FittedModel, "scores", lambda fitted, codes: asked.append(codes) or score(fitted, codes))
+    monkeypatch.setattr(FittedModel, "scores", lambda fitted, codes, _: asked.append(codes) or score(fitted, codes))
     scorer = RankingScorer("hit_rate", k=1, n_negatives=7)
     assert scorer(model, X_test) == scorer(model, X_test)
     lists = asked[0].reshape(len(X_test), 8, 2)
