@@ -382,6 +382,18 @@ def test_partial_fit_updates_features_of_the_ids_in_its_rows_alone(name, data):
     np.testing.assert_array_equal(model.predict(X[~new][untouched]), scores[untouched])
 
 
+@pytest.mark.parametrize("name", ["gmf", *RANKERS])
+def test_partial_fit_updates_features_where_no_pair_is_new(name, data):
+    X, y, _ = data
+    model = ESTIMATORS[name](**FEATURES).fit(X, y)
+    scores = model.predict(X)
+    rows = X[X["item"] == X["item"].iloc[0]].assign(kind="changed")
+    model.partial_fit(rows, y[rows.index])
+    assert model.item_features_["kind"].eq("changed").sum() == 1
+    if name != "gmf":  # a pair is a positive or none
+        np.testing.assert_array_equal(model.predict(X), scores)
+
+
 @pytest.mark.parametrize("name", REGRESSORS)
 def test_new_ids_of_partial_fit_start_from_their_features(name):
     X, y = numbers()
