@@ -210,7 +210,7 @@ def test_partial_fit_checks_kinds_of_new_features(make, data):
     for item in ("", "new"):
         with pytest.raises(ValueError, match="Column 'year' must hold numbers"):
             model.partial_fit(X.assign(year="nineteen", item=X["item"] + item)[:200], y[:200])
-        with pytest.raises(ValueError, match="Column 'text' holds float such as 1.0"):
+        with pytest.raises(ValueError, match=r"Column 'text' holds float such as 1\.0"):
             model.partial_fit(X.assign(text=1.0, item=X["item"] + item)[:200], y[:200])
     np.testing.assert_array_equal(model.predict(X), scores)
     pd.testing.assert_frame_equal(model.item_features_, features)
