@@ -61,6 +61,11 @@ class Description:
         parts = ((self.design(frame.iloc[rows]), targets[rows]) for rows in parts_of(len(frame), IDS_CHUNK_SIZE))
         self.prior = learn_prior(parts, n_ratings, groups)
 
+    def check(self, frame):
+        """Raise `ValueError` where some rows hold features of another kind than those learned from."""
+        for rows in parts_of(len(frame), IDS_CHUNK_SIZE):
+            self._read(frame.iloc[rows])
+
     def design(self, frame):
         """The features of some rows as rows of numbers: a sparse matrix, or an array where there are blocks."""
         return self._read(frame)[0]

@@ -43,7 +43,7 @@ class Numbers(Kind):
         self.name = name
         numbers = self.read(values)
         known = numbers[~np.isnan(numbers)]
-        quantiles = np.quantile(known, np.linspace(0, 1, BINS + 1)) if len(known) else []
+        quantiles = np.quantile(known, np.linspace(0, 1, BINS + 1), method="inverted_cdf") if len(known) else []
         self.ends = np.unique(quantiles)
         self.fill = np.zeros(max(len(self.ends) - 1, 0))
         design = self.design(numbers)

@@ -165,6 +165,8 @@ class BaseNCF(IdParameters, BaseEstimator):
             self._set_fitted_state(data, net, seen, settings, trained, into=into)
 
         grow(data, fitted_model_of(self), settings, keep)
+        if data.features.frames:  # pairs that have been learned may have new features
+            into._features = data.features
         return into
 
     def _prepare_training_data(self, X, y, sample_weight, settings, *, resumes):

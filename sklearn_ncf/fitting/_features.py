@@ -65,7 +65,10 @@ class Features(NamedTuple):
         for side, last in last_rows.items():
             given = last >= 0
             places = np.where(given, given.cumsum() - 1, -1)
-            frames[side] = updated_frame(self.frames.get(side), places, self.roles.frame(X, side, last[given]))
+            further = self.roles.frame(X, side, last[given])
+            if side in self.descriptions:
+                self.descriptions[side].check(further)
+            frames[side] = updated_frame(self.frames.get(side), places, further)
         return self._replace(frames=frames)
 
     def learned(self, network, seen, separator):
