@@ -389,7 +389,7 @@ def encode_columns(encoder, columns):
 
 
 def check_unknown(encoder, unknown, *, warns=True, each=False, described=()):
-    """Refuse columns of another type than in `fit`, and unknown ids where errors; warn where most are not `described`."""
+    """Refuse columns of another type than in `fit`, and unknown ids where errors; warn of most not `described`."""
     for k, of_column in enumerate(unknown):
         of_column.check_kinds(encoder._name(k), encoder._vocabularies[k], each=each)
         if encoder.handle_unknown == "error":

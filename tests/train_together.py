@@ -52,7 +52,14 @@ CASES = {
     "killed": NCFRegressor(callbacks=[DieOnce]),
     "other rows": NCFRegressor(),
     "grown": NCFRegressor(),
+    "described": NCFRegressor(item_features=["item_feature_1", "item_feature_2"]),
 }
+
+
+def rows_of(case, rank=0):
+    """Synthetic ratings of a case."""
+    n_ratings, n_features = 1003 - (rank if case == "other rows" else 0), 2 if case == "described" else 0
+    return make_ratings(n_ratings=n_ratings, n_item_features=n_features, random_state=0)
 
 
 def fitted(case, rank=0):
@@ -61,7 +68,7 @@ def fitted(case, rank=0):
     model.set_params(batch_size=64, max_epochs=max(model.max_epochs, 3) if case == "stopped" else 3)
     if case != "seedless":
         model.set_params(random_state=0)
-    X, y = make_ratings(n_ratings=1003 - (rank if case == "other rows" else 0), random_state=0)
+    X, y = rows_of(case, rank)
     if case == "grown":
         return model.fit(X[:900], y[:900]).partial_fit(X[900:], y[900:])
     return model.fit(X) if isinstance(model, NCFRanker) else model.fit(X, y)
@@ -79,7 +86,7 @@ if __name__ == "__main__":
         except ValueError as error:
             (folder / f"{case}-{rank}.error").write_text(str(error))
             continue
-        X, _ = make_ratings(n_ratings=1003, random_state=0)
+        X, _ = rows_of(case)
         weights = {name: value.numpy() for name, value in model.net_.module_.state_dict().items()}
         result = model.predict(X), weights, model.history_["train_loss"].to_numpy(dtype=np.float64)
         (folder / f"{case}-{rank}.pkl").write_bytes(pickle.dumps(result))
