@@ -1,6 +1,8 @@
 """Features in every kind of table, and through scikit-learn's tools, saving, checkpoints and further fits."""
 
 import copy
+import datetime
+import decimal
 import io
 import pickle
 
@@ -152,6 +154,35 @@ def test_every_way_of_saving_keeps_features_to_the_bit(name, data):
         assert joblib.hash(again) == joblib.hash(model), way_name
         again[-1].partial_fit(rows, y[:100])
         np.testing.assert_allclose(again[-1].predict(rows), further.predict(rows), rtol=1e-5, err_msg=way_name)
+
+
+CELLS = {  # by the number of an item
+    "NA": lambda n: pd.NA if n % 3 else "a",
+    "NaT": lambda n: pd.NaT if n % 3 else pd.Timestamp(2026, 1, 1 + n % 20),
+    "zoned": lambda n: pd.Timestamp(2026, 1, 1 + n % 20, tz="Europe/Vienna"),
+    "date": lambda n: datetime.date(2026, 1, 1 + n % 20),
+    "Timedelta": lambda n: pd.Timedelta(days=n),
+    "Decimal": lambda n: decimal.Decimal(n),
+    "set": lambda n: {"a", str(n)},
+    "keys": lambda n: {"a": 1, str(n): 2}.keys(),
+    "Series": lambda n: pd.Series(["a", str(n)]),
+    "array": lambda n: np.array(["a", n], dtype=object),
+    "tuple": lambda n: ("a", str(n)),
+    "list of times": lambda n: [pd.Timestamp(2026, 1, 1 + n % 20), pd.Timestamp(2026, 2, 1)],
+}
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_cells_of_any_type_are_saved(cell, data):
+    X, y, new = data
+    cells = [CELLS[cell](number) for number in X["item"].str[1:].astype(int)]
+    X = without_features(X).assign(cell=pd.Series(cells, index=X.index))
+    model = ESTIMATORS["gmf"](item_features="cell", max_epochs=1).fit(X[~new], y[~new])
+    assert set(skops.io.get_untrusted_types(data=skops.io.dumps(model))) <= set(OUR_TYPES)
+    for name, way in WAYS.items():
+        again = way(model)
+        assert_frame_equal(again.item_features_, model.item_features_, obj=name)
+        np.testing.assert_array_equal(again.predict(X), model.predict(X), err_msg=name)
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)

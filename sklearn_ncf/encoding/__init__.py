@@ -5,11 +5,13 @@ from sklearn_ncf.encoding._columns import MISSING, as_objects, as_table_name, ki
 from sklearn_ncf.encoding._containers import as_local, as_numbers
 from sklearn_ncf.encoding._id_columns import as_series, is_missing, take_as_series
 from sklearn_ncf.encoding._passthrough import columns_without, find_columns, with_columns
+from sklearn_ncf.encoding._plain_ids import KEPT, pack_ids, unpack_ids
 from sklearn_ncf.encoding._selection import chunks_of, take_columns, take_rows
 from sklearn_ncf.encoding._unknown_ids import UnknownIds, shown
 from sklearn_ncf.encoding._vocabulary import Vocabulary
 
 __all__ = [
+    "KEPT",
     "MISSING",
     "UnknownIds",
     "Vocabulary",
@@ -28,10 +30,12 @@ __all__ = [
     "join_columns",
     "kinds_of",
     "least_count",
+    "pack_ids",
     "read_table",
     "shown",
     "take_as_series",
     "take_columns",
     "take_rows",
+    "unpack_ids",
     "with_columns",
 ]
