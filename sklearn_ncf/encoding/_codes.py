@@ -20,7 +20,7 @@ def encode_column(column, vocabulary):
 
 
 def decode_column(codes, ids, name):
-    """The ids behind the codes of the column called `name`: objects, where one is missing."""
+    """The ids that codes stand for, of the column called `name`: objects, where one is missing."""
     if np.any((codes < MISSING) | (codes >= len(ids)) | (codes != np.floor(codes))):
         last = len(ids) - 1
         raise ValueError(f"{name} holds numbers that are no codes: expected integers from -1 to {last}.")
@@ -34,7 +34,7 @@ def decode_column(codes, ids, name):
 
 
 def join_columns(columns, dtype=None):
-    """Columns as one array, of `dtype`, or of their own where they share one, else of objects."""
+    """Columns as one array, of `dtype`, or of the dtype that they share, else of objects."""
     dtypes = {column.dtype for column in columns} if dtype is None else {dtype}
     array = np.empty((len(columns[0]), len(columns)), dtype=dtypes.pop() if len(dtypes) == 1 else object)
     for j, column in enumerate(columns):

@@ -113,7 +113,7 @@ def to_onnx(model, path):
 class _Scorer(nn.Module):
     """A network with what `predict` does after it: codes of each column, of shape (n,), to scores of shape (n,).
 
-    Behind the codes come the features, in the order of their inputs.
+    Features follow the codes, in the order of their inputs.
     """
 
     def __init__(self, fitted, n_columns, features):

@@ -11,7 +11,7 @@ from sklearn_ncf.features._prior import FeaturePrior, learn_prior
 from sklearn_ncf.storage import parts_of
 
 MANY_NUMBERS = 32  # columns, more than which are one block
-IDS_CHUNK_SIZE = 16_384  # rows of a design: bounds the memory beside the features
+IDS_CHUNK_SIZE = 16_384  # rows of a design: bounds the memory that a design takes
 
 KINDS = {kind.__name__: kind for kind in (Block, Categories, NumberColumns, Numbers, ValueLists)}
 

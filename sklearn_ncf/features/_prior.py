@@ -32,8 +32,8 @@ def learn_prior(parts, n_ratings, groups):
     groups : slices of the targets that are measured in one unit
 
     An id with n ratings has the weight n / (n + 10). Features say much of some directions in which ids differ, and
-    nothing of others: each principal component of a group's targets has a penalty of its own (as in curds and whey,
-    Breiman and Friedman 1997), the best one by generalized cross-validation (Golub, Heath and Wahba 1979), with the
+    nothing of others. So each principal component of a group's targets has another penalty (as in curds and whey,
+    Breiman and Friedman 1997): the best one by generalized cross-validation (Golub, Heath and Wahba 1979), with the
     cost of degrees of freedom of Kim and Gu (2004).
     """
     weights = n_ratings / (n_ratings + RATINGS)

@@ -196,7 +196,7 @@ class BaseNCF(IdParameters, BaseEstimator):
             resumes=resumes,
             described=features.roles.features,
         )
-        warn_of_odd_columns(encoder, len(y), features.roles)
+        warn_of_odd_columns(encoder, rows, features.roles)
         return TrainingData(encoder, rows, output, device, features.with_rows(X, last_rows))
 
     def _prepare_validation_data(self, X, y, data, settings):

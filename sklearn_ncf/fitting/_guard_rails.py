@@ -14,12 +14,14 @@ MANY_DATES = 50
 MOST_OF_ROWS = 0.5  # distinct values, from which on few are met again
 
 
-def warn_of_odd_columns(encoder, n_rows, roles):
-    """Warn of context columns that hold fractions or dates, or another value in most rows."""
-    columns = zip(vocabularies_of(encoder), roles.ids, strict=True)
-    for vocabulary, column in islice(columns, FIRST_CONTEXT, None):
+def warn_of_odd_columns(encoder, rows, roles):
+    """Warn of context columns that hold fractions or dates, the target, or another value in most of the rows."""
+    columns = zip(vocabularies_of(encoder), roles.ids, rows.codes.T, strict=True)
+    for vocabulary, column, codes in islice(columns, FIRST_CONTEXT, None):
         ids = vocabulary.ids
-        odd = _oddity(ids, vocabulary.common_kinds, n_rows)
+        odd = _oddity(ids, vocabulary.common_kinds, len(rows))
+        if odd is None and _tells_target(codes, rows.targets, len(ids)):
+            odd = "the target itself"
         if odd is not None:
             warn_caller(
                 f"{as_table_name(roles.names, column).capitalize()} holds {odd}, and is taken for a context of "
@@ -36,3 +38,14 @@ def _oddity(ids, kinds, n_rows):
     if n_rows >= FEW_ROWS and len(ids) > MOST_OF_ROWS * n_rows:
         return f"{len(ids)} different values in {n_rows} rows"
     return None
+
+
+def _tells_target(codes, targets, n_ids):
+    """Whether each id stands for one target, and each target for one id."""
+    if len(codes) < FEW_ROWS or not 1 < n_ids < MOST_OF_ROWS * len(codes):
+        return False
+    known = codes >= 0
+    codes, targets = codes[known], targets[known]
+    of_ids = np.zeros(n_ids, dtype=targets.dtype)
+    of_ids[codes] = targets
+    return bool((of_ids[codes] == targets).all()) and len(np.unique(of_ids)) == n_ids
