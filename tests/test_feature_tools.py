@@ -268,6 +268,20 @@ def test_warm_start_learns_from_the_features_of_all_fits(name, data):
     assert np.std(scores - model.predict(X[new].assign(tags=None, kind=None, year=np.nan, text=None))) > 1e-3
 
 
+@pytest.mark.parametrize("name", ["neumf", "bce"])
+def test_warm_start_moves_no_vector_twice_to_where_its_features_say(name, data):
+    X, y, _ = data
+    vectors = {}
+    for params in ({}, FEATURES):
+        rows = X if params else without_features(X)
+        model = ESTIMATORS[name](warm_start=True, **params).fit(rows, y)
+        first = model.item_embeddings_
+        model.set_params(learning_rate=1e-12, max_epochs=1).fit(rows, y)
+        vectors[bool(params)] = first, model.item_embeddings_
+    before, after = (np.linalg.norm(vectors[True][fit] - vectors[False][fit], axis=1).mean() for fit in (0, 1))
+    assert 0 < after < 1.05 * before
+
+
 @pytest.mark.parametrize("name", ["gmf", "neumf", "bce"])
 def test_validation_sets_have_features(name, data):
     X, y, new = data
