@@ -31,7 +31,8 @@ from tables_with_features import (
     without_features,
 )
 
-from sklearn_ncf import IdEncoder, recommend
+from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor, recommend
+from sklearn_ncf.datasets import make_ratings
 from sklearn_ncf.metrics import RankingScorer
 
 pytestmark = pytest.mark.filterwarnings(
@@ -349,3 +350,22 @@ def test_features_do_not_change_what_is_trained(name, data):
     share = dict(zip(model.encoder_.categories_[1], moved, strict=True))
     few, many = (np.median([share[item] for item in ids]) for ids in (often.index[:15], often.index[-15:]))
     assert few > many > 0
+
+
+@pytest.mark.parametrize("make", [NCFRegressor, NCFRanker])
+def test_ids_that_an_encoder_has_pooled_are_scored_by_their_features(make):
+    X, y = make_ratings(n_ratings=3000, n_item_features=2, feature_share=1.0, noise=0.0, random_state=0)
+    features = ["item_feature_1", "item_feature_2"]
+    rare = X["item"] % 5 == 0
+    kept = ~rare | (X.groupby("item").cumcount() < 2)  # two rows of each rare item
+    encoder = IdEncoder(min_frequency=10, passthrough=features)
+    model = make(item_features=features, embedding_dim=8, max_epochs=10, random_state=0)
+    pipe = make_pipeline(encoder, model).fit(X[kept], y[kept])
+    pooled = X[~kept]
+    assert set(pipe[0].transform(pooled)["item"]) == {-1}
+    predicted = pipe.predict(pooled)
+    mirrored = pipe.predict(pooled.assign(**{name: -pooled[name] for name in features}))
+    if make is NCFRegressor:
+        assert np.mean((predicted - y[~kept]) ** 2) < 0.8 * np.mean((mirrored - y[~kept]) ** 2)
+    one_user = pooled.assign(user=pooled["user"].iloc[0])
+    assert len(np.unique(pipe.predict(one_user))) == one_user["item"].nunique()

@@ -197,7 +197,7 @@ class BaseNCF(IdParameters, BaseEstimator):
             described=features.roles.features,
         )
         warn_of_odd_columns(encoder, rows, features.roles)
-        return TrainingData(encoder, rows, output, device, features.with_rows(X, last_rows))
+        return TrainingData(encoder, rows, output, device, features.with_rows(X, last_rows, encoder))
 
     def _prepare_validation_data(self, X, y, data, settings):
         """The interactions of a validation set."""

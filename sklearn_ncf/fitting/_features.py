@@ -4,11 +4,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from sklearn_ncf._encoder import vocabularies_of
 from sklearn_ncf.features import RATINGS, ColumnRoles, Description, pack_frame, unpack_frame, updated_frame
 from sklearn_ncf.nn import N_SPECIAL, of_network
 from sklearn_ncf.storage import parts_of
 from sklearn_ncf.training import as_tensors
 
+POOLED = np.array([-1])
 IDS_CHUNK_SIZE = 16_384  # bounds the memory of what features say
 
 
@@ -42,11 +44,14 @@ class Features(NamedTuple):
     roles : which columns of a table are features
     frames : dict of DataFrames, one row per id
     descriptions : dict of Descriptions
+    pooled : dict of the code of the id -1, which an encoder in a Pipeline gives to all unknown and infrequent ids, -1
+        where it has none: it has no features, but each of these ids has
     """
 
     roles: ColumnRoles
     frames: dict
     descriptions: dict
+    pooled: dict
 
     def resumed(self, roles):
         """The same for a further fit, whose table has these roles; `ValueError` if they have changed."""
@@ -59,9 +64,9 @@ class Features(NamedTuple):
             )
         return self._replace(roles=roles)
 
-    def with_rows(self, X, last_rows):
+    def with_rows(self, X, last_rows, encoder):
         """The same with the features in a table, in the last row of each id; -1 where an id has none."""
-        frames = {}
+        frames, pooled = {}, {}
         for side, last in last_rows.items():
             given = last >= 0
             places = np.where(given, given.cumsum() - 1, -1)
@@ -69,14 +74,17 @@ class Features(NamedTuple):
             if side in self.descriptions:
                 self.descriptions[side].check(further)
             frames[side] = updated_frame(self.frames.get(side), places, further)
-        return self._replace(frames=frames)
+            pooled[side] = int(vocabularies_of(encoder)[side].codes(POOLED)[0])
+        return self._replace(frames=frames, pooled=pooled)
 
     def learned(self, network, seen, separator):
         """The same with what features say of the vectors and biases that the training set has shown."""
         descriptions = {}
         numeric = {self.roles.name(column) for column in self.roles.numeric}
         for side, frame in self.frames.items():
-            targets, trained = id_targets(network, side), _trained(seen, side)
+            targets, trained = id_targets(network, side), self._trained(seen, side)
+            if not len(trained):
+                continue
             frame = frame.iloc[trained]
             description = Description(frame, numeric & set(frame), separator)
             width = targets.shape[1] - 1
@@ -93,7 +101,7 @@ class Features(NamedTuple):
         undoes it.
         """
         for side, description in self.descriptions.items():
-            codes = _trained(seen, side) if ids is None else ids[side]
+            codes = self._trained(seen, side) if ids is None else ids[side][ids[side] != self.pooled[side]]
             for rows in parts_of(len(codes), IDS_CHUNK_SIZE):
                 part = codes[rows]
                 values, _ = description.deviations(self.frames[side].iloc[part])
@@ -104,12 +112,18 @@ class Features(NamedTuple):
         """The `Deviations` of a table's rows, encoded in `codes`, by USER and ITEM."""
         found = {}
         for side, description in self.descriptions.items():
-            unknown = np.flatnonzero(~seen.trained(side, codes[:, side]))
+            of_side = codes[:, side]
+            unknown = np.flatnonzero(~seen.trained(side, of_side) | (of_side == self.pooled[side]))
             if not len(unknown):
                 continue
             values, known = description.deviations(self.roles.frame(X, side, unknown))
             found[side] = Deviations(unknown[known], values[known])
         return found
+
+    def _trained(self, seen, side):
+        """The codes of a column's ids that have training rows and features."""
+        codes = np.flatnonzero(seen.counts[side][N_SPECIAL:])
+        return codes[codes != self.pooled[side]]
 
     def state(self):
         """What it holds, in dictionaries, lists and arrays."""
@@ -117,6 +131,7 @@ class Features(NamedTuple):
             "roles": list(self.roles),
             "frames": {side: pack_frame(frame) for side, frame in self.frames.items()},
             "descriptions": {side: description.state() for side, description in self.descriptions.items()},
+            "pooled": self.pooled,
         }
 
     @classmethod
@@ -126,15 +141,11 @@ class Features(NamedTuple):
             ColumnRoles(*state["roles"]),
             {side: unpack_frame(frame) for side, frame in state["frames"].items()},
             {side: Description.from_state(of_side) for side, of_side in state["descriptions"].items()},
+            state["pooled"],
         )
 
 
-def _trained(seen, side):
-    """The codes of a column's ids that have training rows."""
-    return np.flatnonzero(seen.counts[side][N_SPECIAL:])
-
-
-NO_FEATURES = Features(ColumnRoles(None, [], {}, []), {}, {})
+NO_FEATURES = Features(ColumnRoles(None, [], {}, []), {}, {}, {})
 
 
 def id_targets(network, side):
