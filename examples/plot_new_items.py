@@ -59,7 +59,7 @@ one[["rank", "title", "year", "genres", "rated"]]
 
 
 # %%
-# Recall: the share of a user's ratings of new films that are of films in the user's list of ten, a mean over users. It is
+# Recall: the share of the new films rated by a user that stand in the user's list of ten, a mean over users. It is
 # compared with one list for everybody, that of an unknown user, and with the ten new films that have the most ratings.
 # Nobody knows how often a new film will be rated: this says how good a list can be that is the same for all.
 def recall_of(lists):

@@ -23,7 +23,15 @@ BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 MODULES = sorted((ROOT / "sklearn_ncf").rglob("*.py"))
 VALIDATES = re.compile(r"cross_val(idate|_score|_predict)|(Halving)?GridSearchCV|(Halving)?Random(ized)?SearchCV")
-PRIVATE = {"encoding", "fitting", "interactions", "lists", "storage", "training"}  # packages of no interest to users
+PRIVATE = {
+    "encoding",
+    "features",
+    "fitting",
+    "interactions",
+    "lists",
+    "storage",
+    "training",
+}  # packages of no interest to users
 PUBLIC = ["sklearn_ncf"] + [
     f"sklearn_ncf.{module.name}"
     for module in pkgutil.iter_modules(sklearn_ncf.__path__)
