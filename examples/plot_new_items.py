@@ -50,12 +50,13 @@ users = rated["user"].unique()
 lists = recommend(ranker, users, n_items=10, items=candidates)
 
 # %%
-# A user's list in words. `rated` says which of these films the user has rated; the model does not know these ratings.
-user = 15
-print(f"user {user} has rated {(rated['user'] == user).sum()} of the {len(new)} new films")
-one = lists[lists["user"] == user].merge(rated, how="left").merge(candidates)
-one = one.assign(title=one["item"].map(titles), rated=one["rated"].notna())
-one[["rank", "title", "year", "genres", "rated"]]
+# The first five films for two users with different tastes. `rated` says which of these films the user has rated; the
+# model does not know these ratings.
+for user in (13, 17):
+    print(f"user {user} has rated {(rated['user'] == user).sum()} of the {len(new)} new films")
+two = lists[lists["user"].isin([13, 17]) & (lists["rank"] <= 5)].merge(rated, how="left").merge(candidates)
+two = two.assign(title=two["item"].map(titles), rated=two["rated"].notna())
+two[["user", "rank", "title", "year", "genres", "rated"]]
 
 
 # %%
