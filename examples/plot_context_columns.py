@@ -7,8 +7,8 @@ and the hour in which a rating was given: tastes and the mood of the crowd drift
 sittings. Both are known when a prediction is asked for, so they may be used.
 
 Context is a property of the interaction, not of the item: `recommend` applies the context that it is given to every
-candidate alike. So the genre of a film, for example, must not be a context column. Features of items come in a later
-release.
+candidate alike. So the genre of a film, for example, must not be a context column. It is a feature of the item, see
+:ref:`sphx_glr_auto_examples_plot_new_items.py`.
 """
 
 # %%

@@ -50,16 +50,17 @@ users = rated["user"].unique()
 lists = recommend(ranker, users, n_items=10, items=candidates)
 
 # %%
-# A user's list in words. `rated` says which of these films the user has rated; the model does not know these ratings.
-user = 15
-print(f"user {user} has rated {(rated['user'] == user).sum()} of the {len(new)} new films")
-one = lists[lists["user"] == user].merge(rated, how="left").merge(candidates)
-one = one.assign(title=one["item"].map(titles), rated=one["rated"].notna())
-one[["rank", "title", "year", "genres", "rated"]]
+# The first five films for two users with different tastes. `rated` says which of these films the user has rated; the
+# model does not know these ratings.
+for user in (13, 17):
+    print(f"user {user} has rated {(rated['user'] == user).sum()} of the {len(new)} new films")
+two = lists[lists["user"].isin([13, 17]) & (lists["rank"] <= 5)].merge(rated, how="left").merge(candidates)
+two = two.assign(title=two["item"].map(titles), rated=two["rated"].notna())
+two[["user", "rank", "title", "year", "genres", "rated"]]
 
 
 # %%
-# Recall: the share of a user's ratings of new films that are of films in the user's list of ten, a mean over users. It is
+# Recall: the share of the new films rated by a user that stand in the user's list of ten, a mean over users. It is
 # compared with one list for everybody, that of an unknown user, and with the ten new films that have the most ratings.
 # Nobody knows how often a new film will be rated: this says how good a list can be that is the same for all.
 def recall_of(lists):

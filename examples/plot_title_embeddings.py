@@ -62,9 +62,9 @@ errors = pd.DataFrame(errors, index=["first split", "second split"]).T
 print(errors.round(4).to_string())
 
 # %%
-# The words of a title say little: films of a series share a word, but most titles share no word with any other. Genres as
-# words in an embedding do nearly as well as a column of genres, and no better: where categories are known, give them as
-# categories. Titles add hardly anything to genres and years. Text that says what an item is about, such as a
+# The words of a title say little: films of a series share a word, but most titles share no word with any other. Genres
+# as words in an embedding do nearly as well as a column of genres, and no better: where categories are known, give them
+# as categories. Titles add hardly anything to genres and years. Text that says what an item is about, such as a
 # description, may say more, and so may the embeddings of a language model: they go into a block in the same way.
 gain = errors.loc["no features"] - errors
 figure, axes = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
@@ -75,5 +75,6 @@ axes.axvline(0, color="gray", linewidth=1)
 axes.set(xlabel="decrease of the RMSE (stars)", title="What text says of new films")
 axes.grid(axis="x", alpha=0.4)
 axes.invert_yaxis()
+axes.locator_params(axis="x", nbins=5)
 axes.legend(loc="upper right")
 plt.show()

@@ -37,14 +37,16 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
         in general. ``None`` is all users seen in `fit`, but for missing and infrequent ones. With context columns, a
         table of all columns but the items', by their names in `fit`, or rows in the order of `fit`; where users come
         alone, their context is taken as unknown. A user's context applies to every candidate alike, so it must not be
-        a property of an item, such as its genre.
+        a property of an item, such as its genre. With `user_features`, the table may have all columns of them: users
+        that `fit` has not seen are scored by these.
 
     n_items : int, default=10
         Length of a list.
 
-    items : id or collection of ids, default=None
+    items : id, collection of ids or table, default=None
         Raw ids of the candidates, such as the items in stock, in any form that the notes below list. Items that `fit`
-        has not seen are scored as `predict` scores them. ``None`` is all items seen in `fit`, but for missing and
+        has not seen are scored as `predict` scores them: by their features, if this is a table with the item and all
+        columns of `item_features`, in one row per candidate. ``None`` is all items seen in `fit`, but for missing and
         infrequent ones; :class:`~sklearn_ncf.metrics.RankingScorer` ranks the same candidates.
 
     exclude_seen : bool, default=True
@@ -136,8 +138,9 @@ def similar_items(model, items, n_items=10):
     model : estimator or Pipeline
         As in :func:`recommend`; its network must have a table of embeddings.
 
-    items : id or collection of ids
-        Raw ids of items seen in `fit`, in any form that :func:`recommend` takes.
+    items : id, collection of ids or table
+        Raw ids of items seen in `fit`, in any form that :func:`recommend` takes; also unknown items, in a table with
+        the item and all columns of `item_features`.
 
     n_items : int, default=10
         Length of a list.
@@ -157,8 +160,8 @@ def similar_items(model, items, n_items=10):
         If it is no such model, a step of a Pipeline has no `inverse_transform`, or `items` has a form that
         :func:`recommend` refuses.
     ValueError
-        If `n_items` is less than 1, or an item was not seen in `fit`, is missing, or is an infrequent one that an
-        encoder has pooled with others.
+        If `n_items` is less than 1, or an item was not seen in `fit` and has no features, is missing, or is an
+        infrequent one that an encoder has pooled with others.
 
     Warns
     -----

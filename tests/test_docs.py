@@ -24,8 +24,8 @@ EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 MODULES = sorted((ROOT / "sklearn_ncf").rglob("*.py"))
 VALIDATES = re.compile(r"cross_val(idate|_score|_predict)|(Halving)?GridSearchCV|(Halving)?Random(ized)?SearchCV")
 PRIVATE = {
-    "features",
     "encoding",
+    "features",
     "fitting",
     "interactions",
     "lists",
