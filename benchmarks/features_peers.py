@@ -28,7 +28,7 @@ def split_values(cell):
 
 
 class Side:
-    """Columns of the ids (one-hot, unless they are left out) and features of the users or of the items, a row per id."""
+    """Columns of the ids (if wanted) and of the features of the users or of the items, one-hot, a row per id."""
 
     def __init__(self, id_column, features, numbers, ids=True):
         self.id_column, self.features, self.numbers, self.ids = id_column, features, numbers, ids
@@ -209,15 +209,15 @@ def light_fm(data, ids=True, rows="scaled", epochs=20, **params):
     return data.by_vectors(users, items, biases)
 
 
-def feature_ials(data, tfidf=False, vectors="solved", n_components=128, **params):
+def feature_ials(data, tfidf=False, vectors="solved", lambda_item_feature=1.0, **params):
     """irspack's least squares, whose vectors are drawn towards what their features predict."""
     from irspack import IALSRecommender
 
     known, new = data.weighted(tfidf)
-    model = IALSRecommender(
-        data.matrix, n_components=n_components, item_features=known, n_threads=2, random_seed=0, **params
-    )
-    model.learn()
+    params = {"lambda_item_feature": lambda_item_feature, "n_threads": 2, "random_seed": 0, **params}
+    model = IALSRecommender(data.matrix, item_features=known, **params)
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):  # its progress bar
+        model.learn()
     if vectors == "solved":
         items = model.compute_item_embedding_from_features(new)
     else:
@@ -261,9 +261,10 @@ RANKING_GRIDS = {
         "tfidf": [False, True],
         "vectors": ["solved", "predicted"],
         "n_components": [64, 128],
-        "alpha0": [0.003, 0.01, 0.03, 0.1],
-        "reg": [3e-4, 1e-3, 3e-3, 1e-2],
-        "lambda_item_feature": [1e-2, 1e-1, 1.0, 10.0],
+        "alpha0": [0.001, 0.003, 0.01, 0.03, 0.1],
+        "reg": [1e-3, 3e-3, 1e-2, 3e-2, 1e-1],
+        "nu": [0.5, 1.0],
+        "lambda_item_feature": [1e-3, 1e-2, 1e-1, 1.0],
         "feature_warmup_epochs": [0, 4],
     },
     mapped_als: {
