@@ -200,6 +200,8 @@ def light_fm(data, ids=True, rows="scaled", epochs=20, **params):
         known = sp.hstack([sp.eye_array(known.shape[0]), known])
         new = sp.hstack([sp.csr_matrix((new.shape[0], data.known.shape[0])), new])
     known, new = (sp.csr_matrix(part, dtype=np.float32) for part in (known, new))
+    for matrix in (known, new):  # LightFM reads indices of 32 bits alone
+        matrix.indices, matrix.indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
     if rows == "scaled":
         known, new = normalize(known, "l1"), normalize(new, "l1")
     model = LightFM(loss="warp", random_state=0, **params)
