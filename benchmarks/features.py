@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from sklearn.metrics import root_mean_squared_error
-from sklearn.model_selection import GroupKFold, GroupShuffleSplit, KFold, ParameterGrid, ParameterSampler, ShuffleSplit
+from sklearn.model_selection import GroupKFold, GroupShuffleSplit, KFold, ParameterGrid, ShuffleSplit
 
 from benchmarks import features_peers as peers
 from benchmarks.memory import in_fresh_process, peak
@@ -33,12 +33,55 @@ from sklearn_ncf.metrics import ndcg_at_k, recall_at_k
 PARTS = ("ratings", "users", "known", "rankings", "memory")
 FEATURES = {"item": ["genres", "year"], "user": ["age", "gender", "occupation"]}
 K = 20
-TRIALS = 12  # settings of a grid that --tune draws at random, for each peer
+ALS = "`implicit` ALS, mapped"
 SETTINGS = {  # what --tune finds best, for new ids on ml100k, and for lists on each data set
     ("items", "ridge regression"): {"numbers": "one-hot", "alpha": 10.0, "without": "new"},
     ("items", "myFM"): {"numbers": "number", "rank": 20, "histories": "known", "without": "new"},
     ("users", "ridge regression"): {"numbers": "number", "alpha": 3.0},
     ("users", "myFM"): {"numbers": "number", "rank": 5, "histories": "known", "without": "new"},
+    ("beauty", ALS): {"tfidf": False, "regularization": 50.0, "penalty": 0.1, "factors": 256, "alpha": 40.0},
+    ("yelp", ALS): {"tfidf": False, "regularization": 10.0, "penalty": 10.0, "factors": 256, "alpha": 4.0},
+    ("ml1m", ALS): {"tfidf": True, "regularization": 50.0, "penalty": 0.3, "factors": 64, "alpha": 4.0},
+    ("beauty", "LightFM"): {
+        "rows": "as they are",
+        "no_components": 64,
+        "learning_rate": 0.05,
+        "item_alpha": 1e-6,
+        "epochs": 30,
+    },
+    ("yelp", "LightFM"): {
+        "rows": "as they are",
+        "no_components": 64,
+        "learning_rate": 0.02,
+        "item_alpha": 1e-5,
+        "epochs": 30,
+    },
+    ("beauty", "irspack IALS"): {
+        "vectors": "predicted",
+        "tfidf": True,
+        "n_components": 128,
+        "alpha0": 0.003,
+        "reg": 0.03,
+        "nu": 0.5,
+        "lambda_item_feature": 0.1,
+    },
+    ("yelp", "irspack IALS"): {
+        "vectors": "predicted",
+        "tfidf": True,
+        "n_components": 64,
+        "alpha0": 0.01,
+        "reg": 0.01,
+        "lambda_item_feature": 10.0,
+    },
+    ("ml1m", "irspack IALS"): {
+        "vectors": "predicted",
+        "n_components": 128,
+        "alpha0": 0.01,
+        "reg": 0.03,
+        "nu": 0.5,
+        "lambda_item_feature": 0.001,
+        "feature_warmup_epochs": 4,
+    },
 }
 
 
@@ -97,12 +140,6 @@ def score(model, frame, y, train, test):
     return root_mean_squared_error(y.iloc[test], model.predict(frame.iloc[test])), taken
 
 
-def draws(grid):
-    """All settings of a small grid, some of a large one."""
-    grid = ParameterGrid(grid)
-    return list(grid) if len(grid) <= 2 * TRIALS else ParameterSampler(grid.param_grid, TRIALS, random_state=0)
-
-
 def new_ids(side, arguments):
     """Ratings of new ids of a side."""
     for name in arguments.data or ["ml100k", "ml1m"]:
@@ -114,7 +151,7 @@ def new_ids(side, arguments):
             inner = GroupShuffleSplit(1, test_size=0.2, random_state=0).split(train, groups=frame[side].iloc[train])
             fold = [train[rows] for rows in next(inner)]
             for title, make in models.items():
-                for params in draws(peers.RATING_GRIDS[title]) if title in peers.RATING_GRIDS else []:
+                for params in ParameterGrid(peers.RATING_GRIDS[title]) if title in peers.RATING_GRIDS else []:
                     rmse, taken = score(make(**params), frame, y, *fold)
                     print(f"| {name}, new {side}s | {title} | {params} | {rmse:.4f} | {taken:.1f} |", flush=True)
             continue
@@ -240,7 +277,7 @@ def rankings(arguments):
             "chance": partial(peers.chance, data),
             "popularity of attributes": partial(peers.attribute_popularity, data),
             "cosine of attributes": partial(peers.cosines, data),
-            "`implicit` ALS, mapped": partial(peers.mapped_als, data),
+            ALS: partial(peers.mapped_als, data),
             "LightFM": partial(peers.light_fm, data),
             "irspack IALS": partial(peers.feature_ials, data),
             "`NCFRanker(item_features=...)`": partial(ranker, data, train, table, new),
@@ -248,7 +285,7 @@ def rankings(arguments):
         models = chosen(models, arguments)
         if arguments.tune:
             for title, fit in models.items():
-                for params in draws(peers.RANKING_GRIDS[fit.func]) if fit.func in peers.RANKING_GRIDS else []:
+                for params in peers.draws(fit.func):
                     recall, ndcg, taken = lists(partial(fit, **params), test, new)
                     print(f"| {name} | {title} | {params} | {recall:.4f} | {ndcg:.4f} | {taken:.1f} |", flush=True)
             continue

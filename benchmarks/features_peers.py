@@ -13,6 +13,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import ParameterGrid, ParameterSampler
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler, normalize
 
@@ -266,14 +267,23 @@ RANKING_GRIDS = {
         "alpha0": [0.001, 0.003, 0.01, 0.03, 0.1],
         "reg": [1e-3, 3e-3, 1e-2, 3e-2, 1e-1],
         "nu": [0.5, 1.0],
-        "lambda_item_feature": [1e-3, 1e-2, 1e-1, 1.0],
+        "lambda_item_feature": [1e-3, 1e-2, 1e-1, 1.0, 10.0],
         "feature_warmup_epochs": [0, 4],
     },
     mapped_als: {
         "tfidf": [False, True],
-        "penalty": [0.1, 0.3, 1.0, 3.0, 10.0],
+        "penalty": [0.1, 0.3, 1.0, 3.0, 10.0, 30.0],
         "factors": [64, 128, 256],
         "alpha": [4.0, 10.0, 40.0],
         "regularization": [10.0, 50.0],
     },
 }
+TRIALS = {light_fm: 12, feature_ials: 48, mapped_als: 18}  # settings of a grid that --tune draws, others try all
+
+
+def draws(fit):
+    """The settings of a model for lists that --tune tries."""
+    grid = RANKING_GRIDS.get(fit)
+    if grid is None:
+        return []
+    return ParameterSampler(grid, TRIALS[fit], random_state=0) if fit in TRIALS else ParameterGrid(grid)
