@@ -197,7 +197,9 @@ def known_ids(arguments):
             "`NCFRegressor(item_features=...)`": partial(Regressor, frame, ["item"]),
             "`NCFRegressor(user_features=..., item_features=...)`": partial(Regressor, frame, ["user", "item"]),
         }
-        splitter = ShuffleSplit(1, test_size=0.1, random_state=0) if name == "ml1m" else KFold(5, True, 0)
+        splitter = (
+            ShuffleSplit(1, test_size=0.1, random_state=0) if name == "ml1m" else KFold(5, shuffle=True, random_state=0)
+        )
         folds = list(splitter.split(frame))
         folds = [folds[number] for number in arguments.folds if number < len(folds)]
         print(f"\n{name}, known ids, {len(folds)} of {splitter}:\n| | RMSE | fit s |\n|---|---|---|")
