@@ -19,8 +19,9 @@ MIB = 2**20
 
 
 def peak():
-    """Largest memory of this process so far, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Largest memory of this process so far, in MiB (Linux); `ru_maxrss` would include that of the parent process."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def resident():
