@@ -1,8 +1,11 @@
 """Description: what was learned of one side's features, and what they say of ids that no rating has shown."""
 
 from collections.abc import Mapping
+from datetime import date
+from numbers import Integral, Real
 
 import numpy as np
+import pandas as pd
 from scipy.sparse import csr_array, hstack, issparse
 
 from sklearn_ncf.encoding import as_table_name
@@ -107,7 +110,7 @@ class Description:
 def _kind_of(column, name, is_number, separator):
     """The class of a column's kind."""
     dtype = column.dtype
-    if is_number or dtype.kind in "fM":
+    if is_number or dtype.kind in "fmM":
         return Numbers
     if dtype.kind in "iub":
         return Categories
@@ -122,7 +125,7 @@ def _kind_of(column, name, is_number, separator):
         strings = (cell for cell in column.unique() if isinstance(cell, str))
         if any(separator in cell for cell in strings):
             return ValueLists
-    return Numbers if _are_all(column, float) else Categories
+    return Numbers if _are_numbers(column) else Categories
 
 
 def _kind_of_lists(cells):
@@ -132,7 +135,10 @@ def _kind_of_lists(cells):
     return Block if is_block else ValueLists
 
 
-def _are_all(column, type_):
-    """Whether the cells of a column that are not missing, of objects, are of one type."""
-    known = column.dropna()
-    return len(known) > 0 and isinstance(column.dtype, np.dtype) and all(isinstance(cell, type_) for cell in known)
+def _are_numbers(column):
+    """Whether the cells of a column of objects are dates, or numbers of which one is no integer."""
+    types = set(map(type, column.dropna())) if not isinstance(column.dtype, pd.CategoricalDtype) else set()
+    if types and all(issubclass(type_, date) for type_ in types):
+        return True
+    numbers = all(issubclass(type_, Real) and not issubclass(type_, bool | np.bool_) for type_ in types)
+    return numbers and any(not issubclass(type_, Integral) for type_ in types)

@@ -5,6 +5,7 @@ nothing is known has no deviation: what is missing counts as the mean.
 """
 
 from collections.abc import Iterable
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -162,7 +163,7 @@ class Block(Kind):
 
     def read(self, values):
         """Cells of numbers as an array, of NaN where one is missing."""
-        lengths = {len(cell) for cell in values if is_collection(cell)}
+        lengths = {len(cell) for cell in values if is_collection(cell)} - {0}
         wanted = lengths if self.width is None else {self.width}
         if not lengths <= wanted or len(wanted) > 1:
             expected = "" if self.width is None else f", but in fit {self.width}"
@@ -173,7 +174,7 @@ class Block(Kind):
         numbers = np.full((len(values), *wanted), np.nan, dtype=np.float32)
         for row, cell in enumerate(values):
             if is_collection(cell):
-                numbers[row] = _numbers_of(cell, self.name)
+                numbers[row] = _numbers_of(cell, self.name) if len(cell) else np.nan
             elif not pd.isna(cell):
                 raise _not_as_in_fit(self.name, cell, "lists of numbers")
         return numbers
@@ -212,16 +213,20 @@ def is_collection(cell):
 
 
 def as_floats(values, name):
-    """A column as floats, NaN where one is missing; times as seconds since 1970."""
+    """A column as floats, NaN where one is missing; times as seconds since 1970, or as seconds."""
+    if values.dtype.kind not in "biufmM" and any(isinstance(cell, date) for cell in values.dropna()[:1]):
+        values = pd.to_datetime(pd.Series(list(values), dtype=object))
     if values.dtype.kind == "M":
-        zone = getattr(values.dtype, "tz", None)
-        return ((values - pd.Timestamp(0, tz=zone)) / pd.Timedelta(seconds=1)).to_numpy(np.float64, na_value=np.nan)
+        values = values - pd.Timestamp(0, tz=getattr(values.dtype, "tz", None))
+    if values.dtype.kind == "m":
+        return (values / pd.Timedelta(seconds=1)).to_numpy(np.float64, na_value=np.nan)
     for cell in values if values.dtype == object else ():
         if is_collection(cell):
             raise _not_as_in_fit(name, cell, "numbers")
     try:
-        numbers = values.astype("Float64") if values.dtype != object else pd.to_numeric(values)
-        numbers = numbers.to_numpy(np.float64, na_value=np.nan)
+        if values.dtype == object:
+            values = pd.Series([np.nan if pd.isna(cell) else float(cell) for cell in values], dtype=np.float64)
+        numbers = values.astype("Float64").to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"{_title(name)} must hold numbers, as in fit or as numeric_features says "

@@ -256,8 +256,15 @@ class PipelineIdMapper:
         """The features of a side in a table, or None where it has none of their columns."""
         places = self.fitted.features.roles.features.get(column)
         given = names_of(table)
-        if places is None or given is None or self.fit_names is None:
+        if places is None or given is None:
             return None
+        if self.fit_names is None:
+            if len(given) == 1:
+                return None
+            raise ValueError(
+                f"{name} is a table of {len(given)} columns, but fit has seen no names of columns, by which features "
+                "are found. Fit on a data frame, or pass the column of ids alone."
+            )
         names = [self.fit_names[place] for place in places]
         absent = [of_column for of_column in names if of_column not in given]
         if len(absent) == len(names):
