@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.sparse import csr_array, hstack, issparse
 
 from sklearn_ncf.encoding import as_table_name
-from sklearn_ncf.features._kinds import Block, Categories, NumberColumns, Numbers, ValueLists, is_collection
+from sklearn_ncf.features._kinds import Block, Categories, NumberColumns, Numbers, ValueLists, is_collection, parts
 from sklearn_ncf.features._prior import FeaturePrior, learn_prior
 from sklearn_ncf.storage import parts_of
 
@@ -40,7 +40,9 @@ class Description:
                 continue
             further = (separator,) if kind is ValueLists else ()
             self.kinds.append((name, kind(name, frame[name], *further)))
-        self.has_missing = [bool(kind.missing(kind.read(frame[columns])).any()) for columns, kind in self.kinds]
+        self.has_missing = [
+            any(kind.missing(kind.read(part)).any() for part in parts(frame[columns])) for columns, kind in self.kinds
+        ]
 
     def state(self):
         """What was learned, in dictionaries, lists and arrays."""

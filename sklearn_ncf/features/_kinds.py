@@ -12,8 +12,10 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from sklearn_ncf.encoding import MISSING, UnknownIds, Vocabulary, as_objects, as_table_name, read_table
+from sklearn_ncf.storage import parts_of
 
 BINS = 8  # of a number, which hold as many ids each
+ROWS_CHUNK_SIZE = 16_384
 MOST_VALUES = 2000  # of a feature: the most frequent ones
 
 
@@ -137,8 +139,8 @@ class ValueLists(Categories):
 
     def _members(self, cell):
         if isinstance(cell, str):
-            parts = [cell] if self.separator is None else cell.split(self.separator)
-            return [part.strip() for part in parts if part.strip()]
+            pieces = [cell] if self.separator is None else cell.split(self.separator)
+            return [piece.strip() for piece in pieces if piece.strip()]
         return list(cell) if is_collection(cell) else [] if pd.isna(cell) else [cell]
 
 
@@ -149,12 +151,16 @@ class Block(Kind):
     """
 
     def __init__(self, name, values):
-        self.name, self.width = name, None
-        numbers = self.read(values)
-        known = ~self.missing(numbers)
-        self.width = numbers.shape[1]
-        self.center = numbers[known].mean(axis=0, dtype=np.float64)
-        self.scale = self._scale_of(numbers[known])
+        self.name = name
+        self.width = self._width_of(values)
+        n_known, total = 0, np.zeros(self.width)
+        for part in parts(values):
+            numbers = self.read(part)
+            n_known = n_known + (~np.isnan(numbers)).sum(axis=0)
+            total += np.nansum(numbers, axis=0, dtype=np.float64)
+        self.center = total / np.maximum(n_known, 1)
+        squares = sum(np.nansum((self.read(part) - self.center) ** 2, axis=0) for part in parts(values))
+        self.scale = self._scale_of(squares / np.maximum(n_known, 1))
 
     @property
     def n_columns(self):
@@ -163,15 +169,10 @@ class Block(Kind):
 
     def read(self, values):
         """Cells of numbers as an array, of NaN where one is missing."""
-        lengths = {len(cell) for cell in values if is_collection(cell)} - {0}
-        wanted = lengths if self.width is None else {self.width}
-        if not lengths <= wanted or len(wanted) > 1:
-            expected = "" if self.width is None else f", but in fit {self.width}"
-            raise ValueError(
-                f"{_title(self.name)} holds lists of {' and '.join(map(str, sorted(lengths)))} numbers{expected}; "
-                "numbers that belong together are as many in each row."
-            )
-        numbers = np.full((len(values), *wanted), np.nan, dtype=np.float32)
+        lengths = _lengths(values)
+        if not lengths <= {self.width}:
+            raise self._differs(lengths, f", but in fit {self.width}")
+        numbers = np.full((len(values), self.width), np.nan, dtype=np.float32)
         for row, cell in enumerate(values):
             if is_collection(cell):
                 numbers[row] = _numbers_of(cell, self.name) if len(cell) else np.nan
@@ -188,9 +189,21 @@ class Block(Kind):
         deviations = (numbers - self.center) * self.scale
         return np.where(np.isnan(deviations), 0, deviations).astype(np.float32)
 
-    def _scale_of(self, numbers):
-        variance = np.nansum(np.nanvar(numbers, axis=0, dtype=np.float64)) if len(numbers) else 0.0
-        return 1 / np.sqrt(variance) if variance > 0 else 0.0
+    def _width_of(self, values):
+        lengths = _lengths(values)
+        if len(lengths) > 1:
+            raise self._differs(lengths, "")
+        return lengths.pop()
+
+    def _differs(self, lengths, expected):
+        return ValueError(
+            f"{_title(self.name)} holds lists of {' and '.join(map(str, sorted(lengths)))} numbers{expected}; numbers "
+            "that belong together are as many in each row."
+        )
+
+    def _scale_of(self, variances):
+        total = variances.sum()
+        return 1 / np.sqrt(total) if total > 0 else 0.0
 
 
 class NumberColumns(Block):
@@ -201,10 +214,23 @@ class NumberColumns(Block):
         columns = [as_floats(column, name) for name, column in values.items()]
         return np.stack(columns, axis=1).astype(np.float32)
 
-    def _scale_of(self, numbers):
-        deviation = np.nanstd(numbers, axis=0, dtype=np.float64) if len(numbers) else np.zeros(numbers.shape[1])
+    def _width_of(self, values):
+        return values.shape[1]
+
+    def _scale_of(self, variances):
+        deviation = np.sqrt(variances)
         varies = deviation > 1e-6 * np.abs(self.center)
         return np.where(varies, 1 / np.where(varies, deviation, 1), 0) / np.sqrt(max(varies.sum(), 1))
+
+
+def parts(values):
+    """Rows of a column or of a data frame, some at a time: bounds the memory that their numbers take."""
+    return (values.iloc[rows] for rows in parts_of(len(values), ROWS_CHUNK_SIZE))
+
+
+def _lengths(values):
+    """How many numbers the lists in a column hold, but for empty ones, which are missing."""
+    return {len(cell) for cell in values if is_collection(cell)} - {0}
 
 
 def is_collection(cell):
