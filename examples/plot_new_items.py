@@ -2,7 +2,7 @@
 New items, ranked by their features
 ===================================
 
-A film that nobody has rated has no vector of its own. Its features, here genres and year, say what such films have in
+A film that nobody has rated has no vector. Its features, here genres and year, say what such films have in
 common, so a new film can be predicted and recommended before its first rating.
 """
 

@@ -12,9 +12,9 @@ FEATURES = {"item_features": ITEM_FEATURES, "user_features": USER_FEATURES}
 SETTINGS = {"embedding_dim": 4, "hidden_layer_sizes": (8,), "max_epochs": 8, "random_state": 0, "device": "cpu"}
 ESTIMATORS = {
     "gmf": lambda **params: NCFRegressor(**{"architecture": "gmf", **SETTINGS, **params}),
-    "neumf": lambda **params: NCFRegressor(**{"architecture": "neumf", **SETTINGS, **params}),
+    "neumf": lambda **params: NCFRegressor(**{"architecture": "neumf", **SETTINGS, "batch_size": 128, **params}),
     "least squares": lambda **params: NCFRanker(**SETTINGS | params),
-    "bce": lambda **params: NCFRanker(**SETTINGS | {"loss": "bce", "architecture": "mlp"} | params),
+    "bce": lambda **params: NCFRanker(**SETTINGS | {"loss": "bce", "architecture": "mlp", "batch_size": 128} | params),
 }
 
 

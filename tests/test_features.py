@@ -92,7 +92,8 @@ def test_new_items_that_a_user_likes_are_listed_before_the_others(name):
     model = ESTIMATORS[name](item_features=SIDES["item"], user_features=SIDES["user"]).fit(X[~new])
     items = X[new].drop_duplicates("item")
     lists = recommend(model, items=items[["item", *SIDES["item"]]], n_items=len(items))
-    pairs = lists.merge(X.loc[new, ["user", "item"]].assign(liked=True), how="left").fillna({"liked": False})
+    pairs = lists.merge(X.loc[new, ["user", "item"]].assign(liked=True), how="left")
+    pairs["liked"] = pairs["liked"].notna()
     ranks = pairs.loc[pairs["liked"].astype(bool), "rank"]
     assert ranks.mean() < 0.9 * (len(items) + 1) / 2
 

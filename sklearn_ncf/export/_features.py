@@ -47,7 +47,7 @@ class SideFeatures(nn.Module):
     def __init__(self, description):
         super().__init__()
         self.parts = nn.ModuleList(
-            _module_of(kind, weights, of_missing) for _, kind, weights, of_missing in description.parts()
+            _module_of(kind, weights, of_missing) for _, kind, weights, of_missing in description.weights()
         )
         self.register_buffer("offset", _tensor(description.offset()))
 

@@ -9,13 +9,20 @@ import pandas as pd
 from scipy.sparse import csr_array, hstack, issparse
 
 from sklearn_ncf.encoding import as_table_name
-from sklearn_ncf.features._kinds import Block, Categories, NumberColumns, Numbers, ValueLists, is_collection, parts
+from sklearn_ncf.features._kinds import (
+    ROWS_CHUNK_SIZE,
+    Block,
+    Categories,
+    NumberColumns,
+    Numbers,
+    ValueLists,
+    is_collection,
+    parts,
+)
 from sklearn_ncf.features._prior import FeaturePrior, learn_prior
 from sklearn_ncf.storage import parts_of
 
 MANY_NUMBERS = 32  # columns, more than which are one block
-IDS_CHUNK_SIZE = 16_384  # rows of a design: bounds the memory that a design takes
-
 KINDS = {kind.__name__: kind for kind in (Block, Categories, NumberColumns, Numbers, ValueLists)}
 
 
@@ -63,13 +70,14 @@ class Description:
 
     def learn(self, frame, targets, n_ratings, groups):
         """Learn what the features of ids say of their `targets`, of shape (n_ids, n_targets); see `learn_prior`."""
-        parts = ((self.design(frame.iloc[rows]), targets[rows]) for rows in parts_of(len(frame), IDS_CHUNK_SIZE))
-        self.prior = learn_prior(parts, n_ratings, groups)
+        designs = (self.design(part) for part in parts(frame))
+        of_designs = (targets[rows] for rows in parts_of(len(frame), ROWS_CHUNK_SIZE))
+        self.prior = learn_prior(zip(designs, of_designs, strict=True), n_ratings, groups)
 
     def check(self, frame):
         """Raise `ValueError` where some rows hold features of another kind than those learned from."""
-        for rows in parts_of(len(frame), IDS_CHUNK_SIZE):
-            self._read(frame.iloc[rows])
+        for part in parts(frame):
+            self._read(part)
 
     def design(self, frame):
         """The features of some rows as rows of numbers: a sparse matrix, or an array where there are blocks."""
@@ -80,7 +88,7 @@ class Description:
         design, known = self._read(frame)
         return self.prior.deviations(design) * known[:, None], known
 
-    def parts(self):
+    def weights(self):
         """For each kind its columns, itself, the weights of its design, and those of the sign that it is missing.
 
         These are None where no id of `fit` was missing it.

@@ -28,14 +28,9 @@ class ColumnRoles(NamedTuple):
         """The columns of ids, as a table of the same type."""
         return take_columns(X, self.ids) if self.features else X
 
-    def frames(self, X):
-        """The features in a table, a data frame with a row for each of its rows, by USER and ITEM."""
-        return {side: self.frame(X, side) for side in self.features}
-
-    def frame(self, X, side, rows=None):
-        """The features of one side, in all rows of a table or in some."""
-        columns = self.features[side]
-        return feature_frame(X, columns, self.feature_names(side), rows)
+    def frame(self, X, side, rows):
+        """The features of one side in some rows of a table, as a data frame."""
+        return feature_frame(X, self.features[side], self.feature_names(side), rows)
 
     def feature_names(self, side):
         """The names of one side's features: their places where the columns have no names."""
