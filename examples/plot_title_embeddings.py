@@ -30,9 +30,9 @@ title = films["title"].fillna("").astype(str)
 genres = films["genres"].str.replace("|", " ").astype(str)
 
 
-def embedding(texts):
+def embedding(strings):
     lsa = make_pipeline(TfidfVectorizer(min_df=2, stop_words="english"), TruncatedSVD(50, random_state=0))
-    return pd.Series([*lsa.fit_transform(texts)], index=texts.index)
+    return pd.Series([*lsa.fit_transform(strings)], index=strings.index)
 
 
 X["title words"] = X["item"].map(embedding(title))

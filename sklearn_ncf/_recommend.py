@@ -114,14 +114,13 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
             "There is no user to recommend to, since all users of fit are missing or infrequent; the result is empty. "
             "Pass users, or lower min_frequency of the encoder and fit again."
         )
-    score = ids.grid_scorer(item_codes, of_items) if len(codes) and len(item_codes) else None
+    score = ids.grid_scorer(codes, of_queries, item_codes, of_items) if len(codes) and len(item_codes) else None
     seen_items = ids.mask_pooled(ITEM, item_codes)
 
     def score_unseen(rows):
-        block = codes[rows]
-        scores = score(block, {column: of_column.within(rows) for column, of_column in of_queries.items()})
+        scores = score(rows)
         if exclude_seen:
-            seen_users = ids.mask_pooled(USER, block[:, USER])
+            seen_users = ids.mask_pooled(USER, codes[rows, USER])
             scores[ids.fitted.seen.among(seen_users, seen_items)] = -np.inf
         return scores
 

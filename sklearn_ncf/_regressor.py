@@ -186,7 +186,7 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
     mean of the others', each with the weight of its ratings, moved so that the users' mean ratings come out for an
     unknown item, and the items' for an unknown user, by one step of ridge regression. An unknown context counts as the
     mean of the others. A row with neither user nor item gets the mean rating. The code ``-1``, and missing ids, are one
-    more id each with a vector of its own, where `fit` has seen them. See ``docs/cold_start.md``.
+    more id each with a learned vector, where `fit` has seen them. See ``docs/cold_start.md``.
 
     *Interrupts.* `KeyboardInterrupt` reaches the caller, and what was learned until then can be used. Before a whole
     epoch there is nothing learned: the estimator stays as it was, unfitted if it was that. A fitted estimator changes

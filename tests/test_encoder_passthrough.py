@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+import skops.io
 from pandas.testing import assert_frame_equal, assert_series_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -359,8 +360,7 @@ def test_copies_and_pickles_transform_as_the_original():
     again = pickle.loads(pickle.dumps(encoder))
     assert_frame_equal(again.transform(as_pandas()), encoder.transform(as_pandas()))
     assert clone(encoder).passthrough == OTHERS
-    skops_io = pytest.importorskip("skops.io")
-    again = skops_io.loads(skops_io.dumps(encoder), trusted=["sklearn_ncf._encoder.IdEncoder"])
+    again = skops.io.loads(skops.io.dumps(encoder), trusted=["sklearn_ncf._encoder.IdEncoder"])
     assert_frame_equal(again.transform(as_pandas()), encoder.transform(as_pandas()))
     assert encoded_columns_of(again) == [1, 3]
 

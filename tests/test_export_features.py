@@ -1,16 +1,14 @@
 """A graph scores rows by their features as `predict` does."""
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 from sklearn.pipeline import Pipeline
 
 from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor
 from sklearn_ncf.datasets import make_ratings
-
-pytest.importorskip("onnx")
-onnxruntime = pytest.importorskip("onnxruntime")
-from sklearn_ncf.export import to_onnx  # noqa: E402
+from sklearn_ncf.export import to_onnx
 
 FEATURES = ["brand", "price", "size", "embedding"]
 TRAINED = 30  # of 40 items

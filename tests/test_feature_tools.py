@@ -3,8 +3,6 @@
 import copy
 import datetime
 import decimal
-import io
-import pickle
 
 import dask.dataframe as dd
 import joblib
@@ -30,6 +28,7 @@ from tables_with_features import (
     table,
     without_features,
 )
+from ways_of_saving import OUR_TYPES, WAYS
 
 from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor, recommend
 from sklearn_ncf.datasets import make_ratings
@@ -39,7 +38,6 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:.*hold ids that were not seen in fit:UserWarning",
     "ignore:X (has|does not have valid) feature names:UserWarning",
 )
-OUR_TYPES = ["sklearn_ncf._encoder.IdEncoder", "sklearn_ncf._ranker.NCFRanker", "sklearn_ncf._regressor.NCFRegressor"]
 
 
 @pytest.fixture(scope="module")
@@ -117,21 +115,6 @@ def test_columns_of_features_stand_anywhere_and_are_named_or_numbered(data, orde
 
 
 # Saving.
-
-
-def by_joblib(model):
-    buffer = io.BytesIO()
-    joblib.dump(model, buffer)
-    buffer.seek(0)
-    return joblib.load(buffer)
-
-
-WAYS = {
-    "pickle": lambda model: pickle.loads(pickle.dumps(model)),
-    "joblib": by_joblib,
-    "deepcopy": copy.deepcopy,
-    "skops": lambda model: skops.io.loads(skops.io.dumps(model), trusted=OUR_TYPES),
-}
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
@@ -294,11 +277,11 @@ def test_validation_sets_have_features(name, data):
 
 
 class PowerCutError(Exception):
-    """What ends a training in the middle of an epoch."""
+    """What ends a training run in the middle of an epoch."""
 
 
 class CutsPower(Callback):
-    """Ends a training in an epoch. Pickles as the same bytes whether it is to do so or not."""
+    """Ends a training run in an epoch. Pickles as the same bytes whether it is to do so or not."""
 
     at = None
 
@@ -308,7 +291,7 @@ class CutsPower(Callback):
 
 
 @pytest.mark.parametrize("name", ["neumf", "bce"])
-def test_a_fit_with_features_that_was_cut_off_resumes_to_the_same_bits(name, data, tmp_path, monkeypatch):
+def test_a_fit_with_features_that_was_cut_off_resumes_bitwise_identically(name, data, tmp_path, monkeypatch):
     X, y, new = data
     params = {"max_epochs": 4, "callbacks": [CutsPower()], **FEATURES}
     whole = ESTIMATORS[name](**params).fit(X[~new], y[~new])

@@ -1,7 +1,5 @@
 """What is saved, by whatever means, predicts the same when it is loaded, and says so where it cannot."""
 
-import copy
-import io
 import pickle
 import zipfile
 
@@ -12,27 +10,11 @@ import pytest
 import skops.io
 import torch
 from sklearn.pipeline import Pipeline
+from ways_of_saving import OUR_TYPES, WAYS
 
 from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor, __version__, recommend
 from sklearn_ncf._stamp import FORMAT
 from sklearn_ncf.nn import EmbeddingNN
-
-OUR_TYPES = ["sklearn_ncf._encoder.IdEncoder", "sklearn_ncf._ranker.NCFRanker", "sklearn_ncf._regressor.NCFRegressor"]
-
-
-def by_joblib(model):
-    buffer = io.BytesIO()
-    joblib.dump(model, buffer)
-    buffer.seek(0)
-    return joblib.load(buffer)
-
-
-WAYS = {
-    "pickle": lambda model: pickle.loads(pickle.dumps(model)),
-    "joblib": by_joblib,
-    "deepcopy": copy.deepcopy,
-    "skops": lambda model: skops.io.loads(skops.io.dumps(model), trusted=OUR_TYPES),
-}
 
 
 def pairs(X, n_rows=10_000):

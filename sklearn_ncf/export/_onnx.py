@@ -58,7 +58,7 @@ def to_onnx(model, path):
         If it is no such model, or predicts through a `TransformedTargetRegressor`.
     ValueError
         If the ids of a column are neither integers nor strings, a feature holds several values in a cell, an encoder
-        has ``handle_unknown="error"``, torch cannot export a network of your own, or the model takes more than two
+        has ``handle_unknown="error"``, torch cannot export a custom network, or the model takes more than two
         gibibytes.
 
     See Also

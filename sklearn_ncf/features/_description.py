@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_array, hstack, issparse
 
-from sklearn_ncf.encoding import as_table_name
 from sklearn_ncf.features._kinds import (
     ROWS_CHUNK_SIZE,
     Block,
@@ -18,6 +17,7 @@ from sklearn_ncf.features._kinds import (
     ValueLists,
     is_collection,
     parts,
+    title,
 )
 from sklearn_ncf.features._prior import FeaturePrior, learn_prior
 from sklearn_ncf.storage import parts_of
@@ -126,9 +126,7 @@ def _kind_of(column, name, is_number, separator):
         return Categories
     examples = [cell for cell in column if is_collection(cell)]
     if any(isinstance(cell, Mapping) for cell in examples):
-        raise TypeError(
-            f"{as_table_name([name], 0).capitalize()} holds mappings; a feature is a value or a list of them."
-        )
+        raise TypeError(f"{title(name)} holds mappings; a feature is a value or a list of them.")
     if examples:
         return _kind_of_lists(examples)
     if separator is not None:

@@ -197,7 +197,7 @@ class Block(Kind):
 
     def _differs(self, lengths, expected):
         return ValueError(
-            f"{_title(self.name)} holds lists of {' and '.join(map(str, sorted(lengths)))} numbers{expected}; numbers "
+            f"{title(self.name)} holds lists of {' and '.join(map(str, sorted(lengths)))} numbers{expected}; numbers "
             "that belong together are as many in each row."
         )
 
@@ -255,15 +255,15 @@ def as_floats(values, name):
         numbers = values.astype("Float64").to_numpy(np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"{_title(name)} must hold numbers, as in fit or as numeric_features says "
+            f"{title(name)} must hold numbers, as in fit or as numeric_features says "
             f"({error}); convert it, for instance with pandas.to_numeric."
         ) from error
     if np.isinf(numbers).any():
-        raise ValueError(f"{_title(name)} holds infinite numbers; remove them.")
+        raise ValueError(f"{title(name)} holds infinite numbers; remove them.")
     return numbers
 
 
-def _title(name):
+def title(name):
     """How a message begins with a column."""
     return as_table_name([name], 0).capitalize()
 
@@ -274,13 +274,13 @@ def _numbers_of(cell, name):
     except (TypeError, ValueError) as error:
         raise _not_as_in_fit(name, cell, "lists of numbers") from error
     if np.isinf(numbers).any():
-        raise ValueError(f"{_title(name)} holds infinite numbers; remove them.")
+        raise ValueError(f"{title(name)} holds infinite numbers; remove them.")
     return numbers
 
 
 def _not_as_in_fit(name, cell, expected):
     return ValueError(
-        f"{_title(name)} holds {type(cell).__name__} such as {cell!r:.60}, where fit or the "
+        f"{title(name)} holds {type(cell).__name__} such as {cell!r:.60}, where fit or the "
         f"parameters say {expected}; give it the form that it had in fit."
     )
 

@@ -59,8 +59,9 @@ class PipelineIdMapper:
             )
         self.fit_names = getattr(first, "feature_names_in_", None)
         contexts = [f"context_{number}" for number in range(1, self.n_columns - 1)]
-        named = ["user", "item", *contexts] if self.fit_names is None else [self.fit_names[j] for j in self.places]
-        self.names = named
+        self.names = ["user", "item", *contexts]
+        if self.fit_names is not None:
+            self.names = [self.fit_names[place] for place in self.places]
 
     def name_of(self, place):
         """The name of a column of the whole table, by its place."""
@@ -164,13 +165,18 @@ class PipelineIdMapper:
         """The columns of ids of a table."""
         return self.fitted.features.roles.id_table(table)
 
-    def grid_scorer(self, items, deviations=None):
-        """A function from codes of queries, in all columns but the items', to their scores with each of some items.
+    def grid_scorer(self, queries, of_queries, items, of_items):
+        """A function from a slice of some queries to their scores with each of some items.
 
-        `deviations` are those of unknown items; the function takes those of queries.
+        Queries are codes in all columns but the items'; with them and the items come the `Deviations` of unknown ones.
         """
-        score = self.fitted.grid_scorer(items, deviations)
-        return lambda queries, deviations=None: self._as_predicted(score(queries, deviations))
+        score = self.fitted.grid_scorer(items, of_items)
+
+        def scores_of_slice(rows):
+            deviations = {column: of_column.within(rows) for column, of_column in of_queries.items()}
+            return self._as_predicted(score(queries[rows], deviations))
+
+        return scores_of_slice
 
     def scores_of(self, codes, deviations=None):
         """Scores of rows of codes, as `predict` gives them."""

@@ -171,11 +171,10 @@ class RankingScorer(BaseEstimator):
         columns[unknown] = len(items) + number.ravel()
         candidates = np.append(items, positives[unknown][first_of_unknown])
         of_candidates = np.append(np.full(len(items), MISSING), np.flatnonzero(~missed)[unknown][first_of_unknown])
-        score = ids.grid_scorer(candidates, _taken(deviations, of_candidates, ITEM))
         queries, of_queries = codes[first][:, others], _taken(deviations, first, USER)
         seen, seen_items = ids.fitted.seen, ids.mask_pooled(ITEM, candidates)
         rankings = Rankings(
-            scorer=lambda rows: score(queries[rows], {side: of.within(rows) for side, of in of_queries.items()}),
+            scorer=ids.grid_scorer(queries, of_queries, candidates, _taken(deviations, of_candidates, ITEM)),
             n_candidates=len(candidates),
             queries=queries,
             owners=owners[~missed],
