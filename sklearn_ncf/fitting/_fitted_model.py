@@ -3,6 +3,7 @@
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from sklearn_ncf.fitting._features import NO_FEATURES, Features
@@ -31,7 +32,7 @@ class FittedModel(NamedTuple):
     def scores(self, codes, deviations=None):
         """Scores of rows of codes, of shape (n_rows, n_columns); `deviations` are those of unknown ids."""
         deviations = deviations or {}
-        shifts_of = partial(self._shifts_within, deviations) if deviations else None
+        shifts_of = partial(self.shifts_within, deviations) if deviations else None
         scores = predict_ratings(self.net, codes, shifts_of)
         knows = (self._knows(column, codes[:, column], deviations) for column in (USER, ITEM))
         return self._finished(scores, *knows)
@@ -43,29 +44,37 @@ class FittedModel(NamedTuple):
         `deviations` are those of unknown items; the function takes those of queries.
         """
         device = self.net.device
-        shifts = self._shifts_within(deviations or {}, slice(0, len(items)))
+        shifts = self.shifts_within(deviations or {}, slice(0, len(items)))
         of_network = GridScorer(self.net.module_.eval(), torch.from_numpy(items).to(device), shifts=shifts)
         knows_item = self._knows(ITEM, items, deviations)
 
         @default_settings()
         def scorer(queries, deviations=None):
-            shifts = self._shifts_within(deviations or {}, slice(0, len(queries)))
-            scores = of_network(torch.from_numpy(queries).to(device), shifts=shifts).float().cpu().numpy()
+            shifts = self.shifts_within(deviations or {}, slice(0, len(queries)))
+            scores = _as_numpy(of_network(torch.from_numpy(queries).to(device), shifts=shifts))
             return self._finished(scores, self._knows(USER, queries[:, USER], deviations)[:, None], knows_item)
 
         return scorer
+
+    @default_settings()
+    def products(self, items, deviations=None):
+        """The `Products` that scores with some items are, None where they are none; see `grid_scorer`."""
+        shifts = self.shifts_within(deviations or {}, slice(0, len(items)))
+        scorer = GridScorer(self.net.module_.eval(), torch.from_numpy(items).to(self.net.device), shifts=shifts)
+        vectors = scorer.item_vectors()
+        return None if vectors is None else Products(self, scorer, _as_numpy(vectors))
 
     def item_vectors(self, codes, deviations):
         """The vectors of some items, of unknown ones with their features."""
         module = self.net.module_
         rows = torch.from_numpy(codes).to(self.net.device) + module.first_rows[ITEM]
         with torch.no_grad():
-            vectors = module.vectors(rows.unsqueeze(1))[:, 0].float().cpu().numpy()
+            vectors = _as_numpy(module.vectors(rows.unsqueeze(1))[:, 0])
         for places, values in deviations.values():
             vectors[places] += values[:, :-1]
         return vectors
 
-    def _shifts_within(self, deviations, rows):
+    def shifts_within(self, deviations, rows):
         """Deviations in a slice of the rows as the network takes them; None where no network is to be asked for any."""
         if not self.features.descriptions:
             return None
@@ -83,3 +92,35 @@ class FittedModel(NamedTuple):
         if self.of_unknown is not None:
             scores[~(knows_user | knows_item)] = self.of_unknown
         return from_units(scores, self.units)
+
+
+class Products(NamedTuple):
+    """Scores that are inner products of a query's and an item's vector, but for what keeps their order.
+
+    items : float32 of shape (n_items, width), the last component the bias
+    """
+
+    fitted: FittedModel
+    scorer: GridScorer
+    items: np.ndarray
+
+    @default_settings()
+    def of_queries(self, queries, deviations=None):
+        """Vectors of queries, float32 of shape (n_queries, width), and what `scores` adds for each of them.
+
+        `queries` are codes in all columns but the items', `deviations` those of unknown ones.
+        """
+        shifts = self.fitted.shifts_within(deviations or {}, slice(0, len(queries)))
+        queries = torch.from_numpy(queries).to(self.fitted.net.device)
+        vectors, added = self.scorer.query_vectors(queries, shifts=shifts)
+        return _as_numpy(vectors), _as_numpy(added)
+
+    @default_settings()
+    def scores(self, products):
+        """Scores, as `predict` gives them, from products and what was added to them."""
+        products = torch.from_numpy(products).to(self.fitted.net.device)
+        return from_units(_as_numpy(self.scorer.to_scores(products)), self.fitted.units)
+
+
+def _as_numpy(values):
+    return values.float().cpu().numpy()

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from sklearn_ncf.nn._network import ITEM, PAIRS_CHUNK_SIZE, of_network
 
@@ -65,6 +66,26 @@ class GridScorer:
         """
         queries = of_network(self.module, "encode_queries")(queries, *_given(shifts))
         return of_network(self.module, "score_grid")(queries, self.items)
+
+    def item_vectors(self) -> Tensor | None:
+        """Vectors of the items, of shape (n_items, width), whose products with `query_vectors` order as scores do.
+
+        None where scores are no such products: through layers, and in networks other than an `EmbeddingNN`.
+        """
+        if not isinstance(self.items, EncodedItems) or self.items.of_mlp is not None:
+            return None
+        return torch.cat([self.items.of_gmf.T, self.items.score.unsqueeze(1)], dim=1)
+
+    @torch.no_grad()
+    def query_vectors(self, queries: Tensor, *, shifts: Shifts | None = None) -> tuple[Tensor, Tensor]:
+        """Vectors of queries, of shape (n_queries, width), and what `to_scores` adds for each of them, (n_queries,)."""
+        queries = self.module.encode_queries(queries, *_given(shifts))
+        return F.pad(queries.of_gmf, (0, 1), value=1.0), queries.score
+
+    @torch.no_grad()
+    def to_scores(self, products: Tensor) -> Tensor:
+        """Scores, in rating units, from products of vectors and what is added to them."""
+        return self.module.to_ratings(products)
 
 
 class EncodedQueries(NamedTuple):
