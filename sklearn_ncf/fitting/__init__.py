@@ -1,6 +1,7 @@
 """What the estimators share: from checked parameters and rows to a fitted model."""
 
-from sklearn_ncf.fitting._base import BaseNCF, encode_table, fitted_model_of
+from sklearn_ncf.fitting._base import BaseNCF, encode_table, fitted_model_of, further_users_of
+from sklearn_ncf.fitting._features import Deviations
 from sklearn_ncf.fitting._fitted_model import FittedModel
 from sklearn_ncf.fitting._parameters import RANKING_CONSTRAINTS, set_parameters
 from sklearn_ncf.fitting._rating_scale import RatingScale
@@ -11,12 +12,14 @@ __all__ = [
     "ORDINARY",
     "RANKING_CONSTRAINTS",
     "BaseNCF",
+    "Deviations",
     "FittedModel",
     "RatingScale",
     "check_ratings",
     "check_weight",
     "encode_table",
     "fitted_model_of",
+    "further_users_of",
     "set_parameters",
     "with_ones",
 ]

@@ -15,6 +15,7 @@ from sklearn_ncf.features import roles_of
 from sklearn_ncf.fitting._checkpointing import checkpoints_of
 from sklearn_ncf.fitting._features import NO_FEATURES, Features
 from sklearn_ncf.fitting._fitted_model import FittedModel
+from sklearn_ncf.fitting._further_users import FurtherUsers
 from sklearn_ncf.fitting._growth import copy_weights, grow
 from sklearn_ncf.fitting._guard_rails import warn_of_odd_columns
 from sklearn_ncf.fitting._id_parameters import IdParameters
@@ -45,6 +46,14 @@ PARTIAL_FIT_RATE = 0.1  # of learning_rate, for a custom network: the end of a o
 def fitted_model_of(estimator):
     """What a fitted estimator has learned, apart from its ids."""
     return FittedModel(estimator.net_, estimator._seen, estimator._units, estimator._of_unknown, estimator._features)
+
+
+def further_users_of(estimator):
+    """What solves for the vectors of a fitted estimator's users, and of others, from further rows."""
+    settings = estimator._settings.resolved(
+        None, [len(ids) for ids in estimator.encoder_.categories_], estimator._last_fit()
+    )
+    return FurtherUsers(fitted_model_of(estimator), settings)
 
 
 def encode_table(estimator, X):

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from sklearn_ncf.fitting._features import NO_FEATURES, Features
-from sklearn_ncf.fitting._units import ORDINARY, from_units
+from sklearn_ncf.fitting._ratings import clipped
+from sklearn_ncf.fitting._units import ORDINARY, from_units, to_units
 from sklearn_ncf.interactions import Seen
 from sklearn_ncf.nn import ITEM, USER, GridScorer, default_settings
 from sklearn_ncf.training import as_tensors, predict_ratings
@@ -29,6 +30,13 @@ class FittedModel(NamedTuple):
     of_unknown: float | None = None
     features: Features = NO_FEATURES
 
+    def targets(self, ratings):
+        """Ratings in the network's units; `UserWarning` where some leave the range of predictions, and are clipped."""
+        output_range = self.net.module__output_range
+        if output_range is not None:
+            ratings = clipped(ratings, [float(from_units(bound, self.units)) for bound in output_range])
+        return to_units(ratings, self.units)
+
     def scores(self, codes, deviations=None):
         """Scores of rows of codes, of shape (n_rows, n_columns); `deviations` are those of unknown ids."""
         deviations = deviations or {}
@@ -38,13 +46,15 @@ class FittedModel(NamedTuple):
         return self._finished(scores, *knows)
 
     @default_settings()
-    def grid_scorer(self, items, deviations=None):
+    def grid_scorer(self, items, deviations=None, *, shifts_queries=False):
         """A function from codes of queries, in all columns but the items', to their scores with each of some items.
 
-        `deviations` are those of unknown items; the function takes those of queries.
+        `deviations` are those of unknown items; the function takes those of queries, which `shifts_queries` announces
+        where the model knows no features.
         """
         device = self.net.device
         shifts = self.shifts_within(deviations or {}, slice(0, len(items)))
+        shifts = {} if shifts is None and shifts_queries else shifts
         of_network = GridScorer(self.net.module_.eval(), torch.from_numpy(items).to(device), shifts=shifts)
         knows_item = self._knows(ITEM, items, deviations)
 
@@ -76,7 +86,7 @@ class FittedModel(NamedTuple):
 
     def shifts_within(self, deviations, rows):
         """Deviations in a slice of the rows as the network takes them; None where no network is to be asked for any."""
-        if not self.features.descriptions:
+        if not deviations and not self.features.descriptions:
             return None
         parts = {column: of_column.within(rows) for column, of_column in deviations.items()}
         return {column: tuple(as_tensors(part, self.net.device)) for column, part in parts.items() if len(part.rows)}

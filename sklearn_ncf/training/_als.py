@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import coo_array, csr_array, diags_array
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -85,6 +85,11 @@ class AlternatingLeastSquares(Solver):
     def update(self, network, interactions, ids) -> None:
         """Have the sweeps that follow solve for some ids alone, each from all of its pairs."""
         self._sides = self._made_sides(network, interactions, ids)
+
+    @classmethod
+    def users(cls, network, plan, pairs) -> "UsersOfLeastSquares":
+        """What solves for users' vectors."""
+        return UsersOfLeastSquares(network, plan, pairs)
 
     def end_training(self) -> None:
         """Release the pairs, which only training needs."""
@@ -248,12 +253,12 @@ class UsersOfLeastSquares:
         Pairs of training count too, with the larger of their weights.
         """
         shape = len(rows.users), self.pairs.shape[1]
-        known = rows.codes[:, ITEM] >= 0  # an unknown item has nothing to tell
-        places = (part[known].cpu().numpy() for part in (rows.owners, rows.codes[:, ITEM] + N_SPECIAL))
-        pairs = coo_array((rows.weights[known].cpu().numpy(), tuple(places)), shape=shape).tocsr()
-        users = rows.users.cpu().numpy()
-        if (users >= 0).any():
-            pairs = pairs.maximum(self.pairs[users + N_SPECIAL])
+        places = tuple(part.cpu().numpy() for part in (rows.owners, rows.codes[:, ITEM] + N_SPECIAL))
+        pairs = coo_array((rows.weights.cpu().numpy(), places), shape=shape).tocsr()
+        users = rows.users.cpu().numpy() + N_SPECIAL
+        known = (users >= N_SPECIAL) & (users < self.pairs.shape[0])
+        if known.any():
+            pairs = pairs.maximum(diags_array(known.astype(np.float32)) @ self.pairs[users * known])
         penalty = self.users.penalty(pairs.sum(axis=1, dtype=np.float64), np.diff(pairs.indptr), self.items, self.plan)
         before = self.table[rows.users + self.first_user]
         found = torch.empty_like(before)
