@@ -11,7 +11,7 @@ from sklearn_ncf.fitting._ratings import clipped
 from sklearn_ncf.fitting._units import ORDINARY, from_units, to_units
 from sklearn_ncf.interactions import Seen
 from sklearn_ncf.nn import ITEM, USER, GridScorer, default_settings
-from sklearn_ncf.training import as_tensors, predict_ratings
+from sklearn_ncf.training import RatingObjective, as_tensors, predict_ratings
 
 
 class FittedModel(NamedTuple):
@@ -30,6 +30,11 @@ class FittedModel(NamedTuple):
     of_unknown: float | None = None
     features: Features = NO_FEATURES
 
+    @property
+    def learns_ratings(self):
+        """Whether it was fitted to ratings, and not to positives."""
+        return issubclass(self.net.criterion, RatingObjective)
+
     def targets(self, ratings):
         """Ratings in the network's units; `UserWarning` where some leave the range of predictions, and are clipped."""
         output_range = self.net.module__output_range
@@ -46,15 +51,13 @@ class FittedModel(NamedTuple):
         return self._finished(scores, *knows)
 
     @default_settings()
-    def grid_scorer(self, items, deviations=None, *, shifts_queries=False):
+    def grid_scorer(self, items, deviations=None):
         """A function from codes of queries, in all columns but the items', to their scores with each of some items.
 
-        `deviations` are those of unknown items; the function takes those of queries, which `shifts_queries` announces
-        where the model knows no features.
+        `deviations` are those of unknown items; the function takes those of queries.
         """
         device = self.net.device
         shifts = self.shifts_within(deviations or {}, slice(0, len(items)))
-        shifts = {} if shifts is None and shifts_queries else shifts
         of_network = GridScorer(self.net.module_.eval(), torch.from_numpy(items).to(device), shifts=shifts)
         knows_item = self._knows(ITEM, items, deviations)
 

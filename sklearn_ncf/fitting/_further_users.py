@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from sklearn_ncf.features import RATINGS
-from sklearn_ncf.fitting._features import Deviations
 from sklearn_ncf.interactions import Interactions
 from sklearn_ncf.nn import ITEM, USER, default_settings
 from sklearn_ncf.training import RidgeOfUsers, UserRows
@@ -37,17 +36,17 @@ class FurtherUsers:
             positive_weight=settings.params.get("positive_weight", 1.0),
             penalty_growth=settings.params.get("penalty_growth", "auto"),
         )
-        solver, self.solve = settings.solver(len(seen.counts)), None
+        solver, self.solver = settings.solver(len(seen.counts)), None
         if solver is not None:
-            self.solve = solver.users(module, plan, Interactions(seen.pairs, np.ones(len(seen.pairs)), seen.weights))
-        self.weighs_pairs = self.solve is not None
-        if self.solve is None:
+            self.solver = solver.users(module, plan, Interactions(seen.pairs, np.ones(len(seen.pairs)), seen.weights))
+        self.weighs_pairs = self.solver is not None
+        if self.solver is None:
             items = torch.from_numpy(seen.items()).to(device)
-            self.solve = RidgeOfUsers(module.eval(), plan, items, settings.negatives_per_positive)
+            self.solver = RidgeOfUsers(module.eval(), plan, items, settings.negatives_per_positive)
 
     @default_settings()
-    def deviations(self, users, owners, rows, described=None):
-        """The `Deviations` of all users.
+    def solve(self, users, owners, rows, described=None):
+        """How the vectors and biases of users deviate from those of their codes, as the values of `Deviations`.
 
         users : codes, -1 for users that are not in the training set
         owners : the place among `users` of each of the rows
@@ -72,7 +71,7 @@ class FurtherUsers:
             places, values = described
             start[places] = values * (RATINGS / (n_further[places] + RATINGS))[:, None]
         weights = np.ones(len(codes)) if rows.weights is None else rows.weights
-        values = self.solve(
+        values = self.solver(
             UserRows(
                 *(torch.from_numpy(part).to(device) for part in (users.astype(np.int64), start)),
                 torch.from_numpy(n_before.astype(np.float32)).to(device),
@@ -81,4 +80,4 @@ class FurtherUsers:
                 *(torch.from_numpy(part).to(device) for part in (told, told & is_first & ~has_seen)),
             )
         )
-        return Deviations(np.arange(len(users)), values.cpu().numpy())
+        return values.cpu().numpy()
