@@ -22,6 +22,7 @@ from sklearn_ncf.lists import (
     check_finite,
     is_pairs,
     places_among_ids,
+    predict_with_history,
     read_history,
     read_pairs,
 )
@@ -73,7 +74,6 @@ class Recommender:
 
     def __init__(self, model):
         self._ids = PipelineIdMapper(model)
-        self._all_items = self._ids.items(None)
 
     @validate_params(PARAMETERS, prefer_skip_nested_validation=True)
     def recommend(
@@ -179,6 +179,31 @@ class Recommender:
         scores = scores[columns]
         return candidates[columns], scores if added is None else requests.products.scores(scores + added)
 
+    def predict(self, X, *, history=None):
+        """Predict as the model does, of users with a history with what that says of them.
+
+        Parameters
+        ----------
+        X : table or array-like of shape (n_samples, n_features)
+            Raw ids, in the columns of `fit`.
+
+        history : table of shape (n_rows, 2 to 4), default=None
+            As in :func:`recommend`.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples,)
+            In the units of the model's own `predict`.
+
+        Raises
+        ------
+        ValueError
+            If the columns are not those of `fit`, or hold ids of another type, or `history` lacks a column.
+        """
+        if history is None:
+            return self._ids.scores_of(*self._ids.encoded(X, warns=True))
+        return predict_with_history(self._ids, X, history, self._further_users)
+
     def _told(self, code, history):
         """What a user has done, as arguments of `FurtherUsers.solve`."""
         ids = self._ids
@@ -229,6 +254,11 @@ class Recommender:
             return self._ids.scores_of(pairs, deviations)
 
         return selection.of_pairs(score)
+
+    @cached_property
+    def _all_items(self):
+        """Raw ids, codes and no deviations of the items of `fit`."""
+        return self._ids.items(None)
 
     @cached_property
     def _score_all(self):

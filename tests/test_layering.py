@@ -39,7 +39,7 @@ MAY_IMPORT = {
         "storage",
         "training",
     },
-    "_regressor": {"_sklearn_compat", "fitting", "training"},
+    "_regressor": {"_sklearn_compat", "fitting", "lists", "training"},
     "_ranker": {"_sklearn_compat", "_warnings", "fitting", "lists", "metrics", "training"},
     "lists": {
         "_encoder",

@@ -1,6 +1,6 @@
 """From a fitted model or Pipeline to ranked lists of raw ids."""
 
-from sklearn_ncf.lists._history import check_finite, read_history
+from sklearn_ncf.lists._history import check_finite, predict_with_history, read_history
 from sklearn_ncf.lists._id_arguments import ONE, PANDAS, as_list, names_of, read_ids
 from sklearn_ncf.lists._lists import as_frame, best_lists
 from sklearn_ncf.lists._pairs import is_pairs, read_pairs
@@ -41,6 +41,7 @@ __all__ = [
     "ndcgs",
     "places_among",
     "places_among_ids",
+    "predict_with_history",
     "read_history",
     "read_ids",
     "read_pairs",

@@ -6,11 +6,12 @@ import numpy as np
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import assert_all_finite
 
-from sklearn_ncf.encoding import MISSING, Vocabulary, as_numbers
-from sklearn_ncf.fitting import Deviations, check_weight
+from sklearn_ncf.encoding import MISSING, Vocabulary, as_local, as_numbers, read_table
+from sklearn_ncf.fitting import Deviations, check_weight, further_users_of
 from sklearn_ncf.interactions import Interactions
-from sklearn_ncf.lists._id_arguments import read_ids
+from sklearn_ncf.lists._id_arguments import read_ids, take_ids
 from sklearn_ncf.lists._pairs import IdPairs, read_pairs
+from sklearn_ncf.nn import USER
 
 RATING, WEIGHT = "rating", "weight"
 
@@ -79,3 +80,14 @@ def check_finite(ratings, name):
     ratings = column_or_1d(as_numbers(ratings, name, "ratings"), dtype=np.float64)
     assert_all_finite(ratings, input_name=name)
     return ratings
+
+
+def predict_with_history(ids, X, history, further_users=None):
+    """Scores of a table's rows, as `predict` gives them, of users with a history; `ids` is the `PipelineIdMapper`."""
+    further_users = further_users or further_users_of(ids.estimator)
+    X, told = as_local(X, "X"), read_history(history, ids)
+    codes, deviations = ids.encoded(X)
+    (users,) = read_table(X, estimator=None, only=[ids.places[USER]])[1]
+    users = take_ids(users, users.positions)
+    own = told.deviations(further_users, users, codes[:, USER], deviations.get(USER))
+    return ids.scores_of(codes, deviations | {USER: own})

@@ -40,7 +40,9 @@ def is_pairs(values, ids):
     names = names_of(values)
     if names is not None:
         return all(name in names for name in ids.names[:2]) or (ids.fit_names is None and len(names) == 2)
-    return is_table(values, ids.known_ids(ITEM)) and np.shape(values)[1:] == (2,)
+    if isinstance(values, np.ndarray):
+        return values.ndim == 2 and values.shape[1] == 2
+    return is_table(values, ids.known_ids(ITEM)) and all(len(row) == 2 for row in values)
 
 
 def read_pairs(values, ids, name, further=()):
