@@ -5,12 +5,13 @@ from numbers import Integral
 import numpy as np
 
 from sklearn_ncf._numbers import as_python
-from sklearn_ncf._recommender import Recommender
+from sklearn_ncf._recommender import PARAMETERS, Recommender
 from sklearn_ncf._sklearn_compat import Interval, validate_params
 from sklearn_ncf.lists import PipelineIdMapper, as_frame, best_lists
 from sklearn_ncf.nn import ITEM
 
 
+@validate_params(PARAMETERS, prefer_skip_nested_validation=True)
 def recommend(model, users=None, n_items=10, *, items=None, exclude=None, history=None, exclude_seen=True, verbose=0):
     """Recommend the items with the highest scores.
 
