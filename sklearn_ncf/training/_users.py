@@ -188,7 +188,7 @@ class RidgeOfUsers:
 
     def _had(self, rows: UserRows) -> Tensor:
         """Which of the negatives each user has had, bool of shape (n_users, n_negatives)."""
-        places = torch.searchsorted(self.negatives, rows.codes[:, ITEM]).clamp(max=len(self.negatives) - 1)
+        places = torch.searchsorted(self.negatives, rows.codes[:, ITEM].contiguous()).clamp(max=len(self.negatives) - 1)
         found = self.negatives[places] == rows.codes[:, ITEM]
         had = torch.zeros(len(rows.users), len(self.negatives), dtype=torch.bool, device=places.device)
         had[rows.owners[found], places[found]] = True
