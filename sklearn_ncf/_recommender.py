@@ -96,7 +96,7 @@ class Recommender:
         told = None if history is None else read_history(history, ids)
         chosen = read_pairs(items, ids, "items") if items is not None and is_pairs(items, ids) else None
         if users is None and (chosen or told):
-            users = (chosen or told.pairs).users.ids
+            users = (chosen or told.pairs).distinct_users()
         queries, codes, of_queries = ids.queries(users, warns=told is None)
         if not len(codes):
             warn_caller(

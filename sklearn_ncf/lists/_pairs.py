@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from sklearn_ncf.encoding import MISSING, Column, Vocabulary
 from sklearn_ncf.lists._id_arguments import column_of, is_table, names_of, parts_of_rows, plain, read_ids
@@ -15,6 +16,10 @@ class IdPairs(NamedTuple):
     users: Column
     items: Column
     others: dict
+
+    def distinct_users(self):
+        """The raw users, in order of appearance."""
+        return self.users.ids[pd.unique(self.users.positions)]
 
     def places(self, users, items):
         """The pairs of which both are among some raw ids, each once: the places of both, in their order.
