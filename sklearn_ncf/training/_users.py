@@ -10,8 +10,8 @@ from sklearn_ncf.training._anchor import prior_strengths, slopes_of_cosine
 from sklearn_ncf.training._objectives import Objective, RankingObjective
 from sklearn_ncf.training._plan import Plan
 
-STEPS = 3  # of ratings, which are nearly linear in what is sought,
-RANKING_STEPS = 6  # and of lists
+STEPS = 10  # at most: ratings with squared errors need one, as they are nearly linear in what is sought
+ENOUGH = 1e-3  # share of a user's loss, below which what a step would gain is not worth it
 HALVINGS = 4  # of a step that would make a user's loss larger, before it is left out
 SMALLEST_ERROR = 0.01  # in spreads of the ratings: else the weight of an absolute error has no limit
 NEGATIVES = 1024  # items that stand for all in lists,
@@ -133,14 +133,17 @@ class RidgeOfUsers:
             return losses(scored(moved)) + (strengths * moved.square()).sum(1) / 2
 
         loss = penalized(moved)
-        for _ in range(RANKING_STEPS if self.ranks else STEPS):
+        for _ in range(STEPS):
             scores, slopes = self._slopes(vectors, biases, owners, moved)
             gradient, curvature = self._gradient_and_curvature(scores, rows)
             right_side = torch.zeros_like(moved).index_add_(0, owners, slopes * gradient.unsqueeze(1))
             matrices = _products(slopes, curvature, owners, len(moved))
             matrices.diagonal(dim1=1, dim2=2).add_(strengths + 1e-6)
-            step = torch.linalg.solve(matrices, -(right_side + strengths * moved))
-            share = torch.ones_like(loss)
+            downhill = -(right_side + strengths * moved)
+            step = torch.linalg.solve(matrices, downhill)
+            share = ((downhill * step).sum(1) / 2 > ENOUGH * loss).to(loss)
+            if not share.any():
+                break
             for halving in range(HALVINGS + 1):
                 tried = penalized(moved + step * share.unsqueeze(1))
                 worse = ~(tried <= loss)
