@@ -4,16 +4,13 @@ from sklearn_ncf.lists._id_arguments import ONE, PANDAS, as_list, names_of, read
 from sklearn_ncf.lists._ranking import (
     METRICS,
     SCORES_CHUNK_SIZE,
+    BestOfLists,
     Rankings,
     best_columns,
-    hit_rates,
-    ndcgs,
     places_among,
-    recalls,
-    reciprocal_ranks,
 )
 from sklearn_ncf.lists._raw_ids import PipelineIdMapper
-from sklearn_ncf.lists._unwrap import unwrap
+from sklearn_ncf.lists._unwrap import ForeignEstimatorError, unwrap
 from sklearn_ncf.lists._validation import validation_score
 
 __all__ = [
@@ -21,17 +18,15 @@ __all__ = [
     "ONE",
     "PANDAS",
     "SCORES_CHUNK_SIZE",
+    "BestOfLists",
+    "ForeignEstimatorError",
     "PipelineIdMapper",
     "Rankings",
     "as_list",
     "best_columns",
-    "hit_rates",
     "names_of",
-    "ndcgs",
     "places_among",
     "read_ids",
-    "recalls",
-    "reciprocal_ranks",
     "unwrap",
     "validation_score",
 ]
