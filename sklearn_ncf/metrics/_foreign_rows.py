@@ -90,8 +90,8 @@ class ForeignRows:
     def item_vectors(self, candidates, of_candidates):
         """Refuse: no vectors are known."""
         raise ValueError(
-            f"The metric 'diversity' compares vectors of items, but those of {type(self.model).__name__} are not known. "
-            "Use sklearn_ncf.metrics.intra_list_diversity, which takes vectors."
+            f"The metric 'diversity' compares vectors of items, but {type(self.model).__name__} has none. Use "
+            "sklearn_ncf.metrics.intra_list_diversity, which takes vectors."
         )
 
     def _predict(self, table):
