@@ -18,9 +18,9 @@ from sklearn_ncf.metrics import (
     reciprocal_rank_at_k,
 )
 
-# The peers' values at 1, 3 and 10. Left out is what they define otherwise: LensKit's recall is divided by k where a user
-# has more relevant items, and its NDCG has the same discount at the first two ranks; RecTools' NDCG is by default a share
-# of that of k relevant items.
+# The peers' values at 1, 3 and 10. Those of another definition are left out: LensKit divides recall by k where a user
+# has more relevant items, and its NDCG discounts the second rank as the first; RecTools' NDCG is by default compared
+# with a list of k relevant items.
 PEERS = {
     # ranx 0.3.21
     ("ranx", "hit_rate"): [0.25, 0.4166666666666667, 0.75],

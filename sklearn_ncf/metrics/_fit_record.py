@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from sklearn_ncf.encoding import MISSING, Vocabulary, as_local, as_objects, kinds_of, read_table
@@ -59,7 +60,9 @@ class FitRecord(NamedTuple):
 
 def recording_model(model, X):
     """The estimator in a search or at the end of a Pipeline that keeps what it has seen, and the table that it gets."""
-    inner = getattr(model, "best_estimator_", model)
+    inner = model
+    while hasattr(inner, "best_estimator_") or isinstance(inner, FrozenEstimator):
+        inner = inner.estimator if isinstance(inner, FrozenEstimator) else inner.best_estimator_
     if isinstance(inner, Pipeline) and _keeps_record(inner[-1]):
         return inner[-1], inner[:-1].transform(X) if len(inner) > 1 else X
     return (inner if _keeps_record(inner) else model), X
