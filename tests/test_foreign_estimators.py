@@ -8,6 +8,7 @@ import pytest
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.dummy import DummyRegressor
+from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
@@ -268,8 +269,11 @@ def test_what_cannot_be_ranked_is_refused(one_hot, ratings, parts):
         SCORER(model, X_test)
     with pytest.raises(ValueError, match="'diversity' compares vectors of items, but Pipeline has none"):
         scorer(seen=X, metric="diversity")(model, X_test)
-    with pytest.raises(TypeError, match="needs a fitted estimator with predict; got OneHotEncoder"):
-        scorer(seen=X)(OneHotEncoder().fit(X), X_test)
+    for other, name in ((OneHotEncoder().fit(X), "OneHotEncoder"), (NCFRegressor, "type"), (None, "NoneType")):
+        with pytest.raises(TypeError, match=f"needs a fitted estimator with predict; got {name}"):
+            scorer(seen=X)(other, X_test)
+    with pytest.raises(NotFittedError):
+        scorer(seen=X)(Ridge(), X_test)
     with pytest.raises(ValueError, match=r"item ids of X \(number\) are of another type than .* \(string\)"):
         scorer(seen=X.assign(item=X["item"].astype(str)))(model, X_test)
     with pytest.raises(ValueError, match="seen must have the columns"):

@@ -44,7 +44,7 @@ class ForeignRows:
         further columns that describe items.
         """
         model, table = recording_model(model, X)
-        if not hasattr(model, "predict"):
+        if isinstance(model, type) or not hasattr(model, "predict"):
             raise TypeError(f"RankingScorer needs a fitted estimator with predict; got {type(model).__name__}.")
         header, columns = read_table(table, estimator=None, min_columns=2, only=[USER, ITEM])
         record = FitRecord.of(model, seen, header)
