@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
@@ -50,7 +51,7 @@ class FitRecord(NamedTuple):
             pairs = np.stack([_codes(of_users, seen_users), _codes(of_items, seen_items)], axis=1)
         if self.table is not None:
             pairs = _without_rows(pairs, codes)
-        candidates = np.unique(pairs[:, ITEM] if self.catalog is None else _codes(of_items, self.catalog))
+        candidates = np.sort(pd.unique(pairs[:, ITEM] if self.catalog is None else _codes(of_items, self.catalog)))
         return codes, pairs[(pairs != MISSING).all(axis=1)], candidates[candidates != MISSING], of_items.ids
 
     def item_codes(self, item_ids):
@@ -103,8 +104,8 @@ def _codes(vocabulary, column):
 
 def _without_rows(pairs, rows):
     """Pairs but for the `rows`, if all of these are among them; all pairs otherwise."""
-    _, numbers = np.unique(np.concatenate([pairs, rows]), axis=0, return_inverse=True)
-    numbers = numbers.ravel()
+    both = np.concatenate([pairs, rows]) - MISSING  # from 0
+    _, numbers = np.unique(both[:, USER] * (both[:, ITEM].max() + 1) + both[:, ITEM], return_inverse=True)
     n_further = np.bincount(numbers[: len(pairs)], minlength=numbers.max() + 1)
     n_further -= np.bincount(numbers[len(pairs) :], minlength=len(n_further))
     return pairs if (n_further < 0).any() else pairs[n_further[numbers[: len(pairs)]] > 0]

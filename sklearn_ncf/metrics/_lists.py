@@ -4,6 +4,7 @@ from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from sklearn.utils import check_array, check_consistent_length
 
 from sklearn_ncf._sklearn_compat import Interval, validate_params
@@ -98,11 +99,12 @@ def novelty(recommendations, interactions, *, k=None):
     1.208
     """
     users, items = read_table(as_local(interactions, "interactions"), estimator=None, min_columns=2, only=[0, 1])[1]
-    pairs = np.unique(np.stack([users.positions, items.positions], axis=1), axis=0)
-    pairs = pairs[(pairs != MISSING).all(axis=1)]
-    n_users_of_items = np.append(np.bincount(pairs[:, 1], minlength=len(items.ids)), 0)  # the last one: unknown items
+    known = (users.positions != MISSING) & (items.positions != MISSING)
+    pairs = pd.unique(users.positions[known] * len(items.ids) + items.positions[known])  # a number for each
+    n_users_of_items = np.bincount(pairs % max(len(items.ids), 1), minlength=len(items.ids))
+    n_users = len(pd.unique(users.positions[known]))
+    information = self_information(np.append(n_users_of_items, 0), n_users)  # the last one: unknown items
     lists = _read_lists(recommendations, k).coded(items.ids)
-    information = self_information(n_users_of_items, len(np.unique(pairs[:, 0])))
     return float(np.nanmean(novelties(lists.lists, lists.items, lists.n_lists, information)))
 
 

@@ -3,6 +3,7 @@
 from functools import partial
 
 import numpy as np
+import pandas as pd
 
 from sklearn_ncf.encoding import MISSING
 from sklearn_ncf.lists import METRICS, BestOfLists, Rankings, places_among
@@ -89,7 +90,7 @@ def _list_measures(rows, candidates, of_candidates, seen_items, metrics):
         pairs = rows.seen.all_pairs()
         pairs = pairs[(pairs >= 0).all(axis=1)]
         n_users_of_codes = np.append(np.bincount(pairs[:, ITEM], minlength=candidates.max() + 1), 0)  # the last: of -1
-        information = self_information(n_users_of_codes[seen_items], len(np.unique(pairs[:, USER])))
+        information = self_information(n_users_of_codes[seen_items], len(pd.unique(pairs[:, USER])))
         measures["novelty"] = partial(novelties, information=information)
     if "diversity" in metrics:
         units = unit_vectors(rows.item_vectors(candidates, of_candidates))
