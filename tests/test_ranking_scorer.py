@@ -94,6 +94,15 @@ def test_metrics_of_lists_are_those_of_what_recommend_returns(ratings, piped):
             assert scores[f"diversity@{k}"] == pytest.approx(diversity)
 
 
+def test_missing_ids_have_no_part_in_novelty():
+    X = pd.DataFrame({"user": ["a", "b", "c", None, "d"], "item": ["x", "x", "y", "y", None]})
+    model = NCFRanker(max_epochs=1, random_state=0).fit(X)
+    rows = pd.DataFrame({"user": ["a", "b", "c"], "item": ["y", "y", "x"]})
+    lists = recommend(model, ["a", "b", "c"], n_items=1)
+    assert RankingScorer("novelty", k=1)(model, rows) == pytest.approx(novelty(lists, X))
+    assert novelty([["x"], ["y"]], X) == pytest.approx((np.log2(3 / 2) + np.log2(3)) / 2)
+
+
 @pytest.mark.filterwarnings("ignore:.*hold ids that were not seen in fit")
 def test_metrics_of_lists_take_unknown_items(held_out):
     model, X, _ = held_out
