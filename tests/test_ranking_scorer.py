@@ -6,7 +6,7 @@ import pytest
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
 
-from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor, recommend
+from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor, recommend, similar_items
 from sklearn_ncf.fitting import FittedModel
 from sklearn_ncf.lists import SCORES_CHUNK_SIZE
 from sklearn_ncf.metrics import RankingScorer, catalog_coverage, intra_list_diversity, novelty
@@ -115,6 +115,18 @@ def test_metrics_of_lists_take_unknown_items(held_out):
     assert scores["coverage@1000"] == pytest.approx(1 - len(had[0] & had[1]) / n_items)
     known = RankingScorer(OF_LISTS, k=1000)(model, rows)
     assert scores["novelty@1000"] > known["novelty@1000"]  # nobody has interacted with the unknown ones
+
+
+@pytest.mark.filterwarnings("ignore:.*hold ids that were not seen in fit", "ignore:n_items=")
+def test_diversity_has_the_vectors_that_features_give_to_unknown_items():
+    features = pd.DataFrame({"item": [1, 2, 3, 4, 99], "size": [0.0, 1, 2, 3, 0]})
+    X = pd.DataFrame({"user": [1, 1, 2, 2, 3, 3, 4], "item": [1, 2, 2, 3, 3, 4, 1]}).merge(features)
+    model = NCFRanker(embedding_dim=3, max_epochs=5, item_features=["size"], random_state=0).fit(X)
+    of_known = similar_items(model, [1, 2, 3, 4])["score"].sum() / 2  # each pair stands there twice
+    of_new = similar_items(model, features[4:])["score"].sum()
+    rows = pd.DataFrame({"user": [7], "item": [99], "size": [0.0]})  # a list of all items
+    diversity = RankingScorer("diversity", unknown_items="include")(model, rows)
+    assert diversity == pytest.approx(1 - (of_known + of_new) / 10, abs=1e-6)
 
 
 def test_a_list_of_nothing_is_not_counted():
