@@ -97,11 +97,12 @@ class NCFRanker(BaseNCF):
         `X_val` of `fit`, else `validation_fraction` of the rows, drawn at random. Whenever there is a validation part,
         the weights of the best epoch are the fitted ones.
 
-    scoring : {"loss", "hit_rate", "ndcg", "recall", "reciprocal_rank"}, default="loss"
-        What says which epoch is best on the validation part: the loss, with the same negatives every time, or a metric
-        of :mod:`sklearn_ncf.metrics` at 10 among all items that the user has not interacted with in training, the mean
-        over the users of the validation set that have such an item there. Where none has, the metric is undefined: an
-        error with `early_stopping`, else a warning, a `valid_score` of NaN and the last epoch's weights.
+    scoring : str, default="loss"
+        What says which epoch is best on the validation part: ``"loss"``, with the same negatives every time, or a
+        metric of :mod:`sklearn_ncf.metrics`, ``"average_precision"``, ``"hit_rate"``, ``"ndcg"``, ``"precision"``,
+        ``"recall"`` or ``"reciprocal_rank"``, at 10 among all items that the user has not interacted with in training,
+        the mean over the users of the validation set that have such an item there. Where none has, the metric is
+        undefined: an error with `early_stopping`, else a warning, a `valid_score` of NaN and the last epoch's weights.
 
     validation_fraction : float, default=0.1
         Share of the rows held out by `early_stopping` where `fit` gets no `X_val`.

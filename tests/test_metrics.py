@@ -12,10 +12,25 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from sklearn_ncf import IdEncoder, NCFRanker, recommend
 from sklearn_ncf.fitting import FittedModel
-from sklearn_ncf.metrics import RankingScorer, hit_rate_at_k, ndcg_at_k, recall_at_k, reciprocal_rank_at_k
+from sklearn_ncf.metrics import (
+    RankingScorer,
+    average_precision_at_k,
+    hit_rate_at_k,
+    ndcg_at_k,
+    precision_at_k,
+    recall_at_k,
+    reciprocal_rank_at_k,
+)
 from sklearn_ncf.model_selection import LeaveLastOut
 
-METRICS = [hit_rate_at_k, ndcg_at_k, recall_at_k, reciprocal_rank_at_k]
+METRICS = [
+    average_precision_at_k,
+    hit_rate_at_k,
+    ndcg_at_k,
+    precision_at_k,
+    recall_at_k,
+    reciprocal_rank_at_k,
+]
 
 
 @pytest.mark.parametrize("k", [1, 3, 10, 100])
@@ -37,6 +52,10 @@ def test_hand_worked_cases():
     first = (1 / np.log2(3) + 1 / np.log2(5)) / (1 + 1 / np.log2(3))
     assert ndcg_at_k(relevance, scores, k=4) == pytest.approx((first + 1 / np.log2(5)) / 2)
     assert hit_rate_at_k(relevance, scores, k=2, sample_weight=[3, 1]) == 0.75
+    assert precision_at_k(relevance, scores, k=4) == (2 / 4 + 1 / 4) / 2
+    assert precision_at_k(relevance, scores, k=10) == (2 / 10 + 1 / 10) / 2
+    assert average_precision_at_k(relevance, scores, k=4) == ((1 / 2 + 2 / 4) / 2 + 1 / 4) / 2
+    assert average_precision_at_k(relevance, scores, k=2) == (1 / 2 / 2) / 2
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -64,10 +83,26 @@ def test_laws(relevance, scores, random):
         assert all(0 <= value <= 1 + 1e-9 for value in values)
         # the order of the columns, and with it the order within ties, does not matter
         assert metric(relevance[:, order], scores[:, order], k=3) == pytest.approx(values[2])
+        # a longer list finds no less
+        found = [k * value for k, value in enumerate(values, start=1)] if metric is precision_at_k else values
         if metric is not ndcg_at_k:
-            assert values == sorted(values)
+            assert found == pytest.approx(sorted(found))
         best = metric(relevance, relevance.astype(float), k=6)
-        assert best == pytest.approx(relevance.any(axis=1).mean())
+        assert best == pytest.approx((relevance if metric is precision_at_k else relevance.any(axis=1)).mean())
+        # nor does a positive that moves up
+        lifted = np.where(relevance > 0, scores + 1, scores)
+        assert metric(relevance, lifted, k=3) >= values[2] - 1e-9
+
+
+@given(RELEVANCE, SCORES)
+def test_metrics_of_one_list_hang_together(relevance, scores):
+    for of_user, scores_of_user in zip(relevance, scores, strict=True):
+        found = {metric: metric([of_user], [scores_of_user], k=4) for metric in METRICS}
+        n_relevant = max(of_user.sum(), 1)
+        assert found[precision_at_k] * 4 == pytest.approx(found[recall_at_k] * n_relevant)
+        assert found[average_precision_at_k] <= found[recall_at_k] + 1e-9
+        assert found[reciprocal_rank_at_k] <= found[hit_rate_at_k]
+        assert (found[hit_rate_at_k] == 1) == (found[average_precision_at_k] > 0)
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -180,10 +215,10 @@ def with_unknown_items(ratings, piped):
 
 @pytest.mark.filterwarnings("ignore:.*hold ids that were not seen in fit")
 @pytest.mark.parametrize("piped", [False, True])
-@pytest.mark.parametrize("name", ["ndcg", "recall", "hit_rate", "reciprocal_rank"])
+@pytest.mark.parametrize("name", ["average_precision", "ndcg", "precision", "recall", "hit_rate", "reciprocal_rank"])
 def test_candidates_are_those_of_recommend(ratings, piped, name):
     model, _, X_test = with_unknown_items(ratings, piped)
-    metric = {"ndcg": ndcg_at_k, "recall": recall_at_k, "hit_rate": hit_rate_at_k}.get(name, reciprocal_rank_at_k)
+    metric = {metric.__name__: metric for metric in METRICS}[f"{name}_at_k"]
     lists = recommend(model, sorted(X_test["user"].unique()), n_items=3)
     values = []
     for user, positives in X_test.groupby("user")["item"]:

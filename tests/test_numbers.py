@@ -24,13 +24,25 @@ from test_docs import PUBLIC
 from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor, recommend, similar_items
 from sklearn_ncf._numbers import as_python
 from sklearn_ncf.inspection import EmbeddingDisplay
-from sklearn_ncf.metrics import RankingScorer, hit_rate_at_k, ndcg_at_k, recall_at_k, reciprocal_rank_at_k
+from sklearn_ncf.metrics import (
+    RankingScorer,
+    average_precision_at_k,
+    catalog_coverage,
+    hit_rate_at_k,
+    intra_list_diversity,
+    ndcg_at_k,
+    novelty,
+    precision_at_k,
+    recall_at_k,
+    reciprocal_rank_at_k,
+)
 from sklearn_ncf.model_selection import LeaveLastOut
 from sklearn_ncf.nn import EmbeddingNN, FastDropout
 
 RNG = np.random.RandomState(0)
 X = pd.DataFrame({"user": RNG.randint(0, 8, 60), "item": RNG.randint(0, 6, 60)})
 y = RNG.randint(1, 6, 60).astype(float)
+LISTS = [[0, 1, 2, 3, 5], [1, 5, 0, 2, 3]]
 SMALL = {"embedding_dim": 2, "max_epochs": 2, "hidden_layer_sizes": (2,), "device": "cpu", "random_state": 0}
 
 
@@ -61,8 +73,18 @@ CASES = {
     ),
     **{
         metric.__name__: lambda _, metric=metric, **params: np.float64(metric(np.eye(6), np.eye(6)[::-1], **params))
-        for metric in (hit_rate_at_k, ndcg_at_k, recall_at_k, reciprocal_rank_at_k)
+        for metric in (
+            average_precision_at_k,
+            hit_rate_at_k,
+            ndcg_at_k,
+            precision_at_k,
+            recall_at_k,
+            reciprocal_rank_at_k,
+        )
     },
+    "catalog_coverage": lambda _, **params: np.float64(catalog_coverage(LISTS, range(6), **params)),
+    "novelty": lambda _, **params: np.float64(novelty(LISTS, X, **params)),
+    "intra_list_diversity": lambda _, **params: np.float64(intra_list_diversity(LISTS, range(6), np.tri(6), **params)),
 }
 
 

@@ -115,7 +115,9 @@ def test_weights_say_what_counts():
     assert ranks[1] < ranks[0]
 
 
-@pytest.mark.parametrize("scoring", ["loss", "ndcg", "hit_rate", "recall", "reciprocal_rank"])
+@pytest.mark.parametrize(
+    "scoring", ["loss", "average_precision", "ndcg", "hit_rate", "precision", "recall", "reciprocal_rank"]
+)
 @pytest.mark.parametrize("given", [True, False])
 def test_early_stopping_keeps_the_best_epoch(scoring, given):
     X = tastes()

@@ -7,18 +7,15 @@ from sklearn_ncf.lists._pairs import is_pairs, read_pairs
 from sklearn_ncf.lists._ranking import (
     METRICS,
     SCORES_CHUNK_SIZE,
+    BestOfLists,
     Rankings,
     best_columns,
-    hit_rates,
-    ndcgs,
     places_among,
-    recalls,
-    reciprocal_ranks,
 )
 from sklearn_ncf.lists._raw_ids import PipelineIdMapper
 from sklearn_ncf.lists._requests import Requests, places_among_ids
 from sklearn_ncf.lists._selection import Selection
-from sklearn_ncf.lists._unwrap import unwrap
+from sklearn_ncf.lists._unwrap import ForeignEstimatorError, unwrap
 from sklearn_ncf.lists._validation import validation_score
 
 __all__ = [
@@ -26,6 +23,8 @@ __all__ = [
     "ONE",
     "PANDAS",
     "SCORES_CHUNK_SIZE",
+    "BestOfLists",
+    "ForeignEstimatorError",
     "PipelineIdMapper",
     "Rankings",
     "Requests",
@@ -35,18 +34,14 @@ __all__ = [
     "best_columns",
     "best_lists",
     "check_finite",
-    "hit_rates",
     "is_pairs",
     "names_of",
-    "ndcgs",
     "places_among",
     "places_among_ids",
     "predict_with_history",
     "read_history",
     "read_ids",
     "read_pairs",
-    "recalls",
-    "reciprocal_ranks",
     "unwrap",
     "validation_score",
 ]

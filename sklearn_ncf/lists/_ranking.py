@@ -1,6 +1,8 @@
 """The best columns of each row, and how good a ranking is: arrays alone."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -26,78 +28,131 @@ def best_columns(scores, n_best, *, last=None):
     return rows[kept], columns[kept], ranks[kept]
 
 
-def hit_rates(relevance, scores, k):
+@dataclass(frozen=True)
+class BestOfLists:
+    """The best columns of each row of scores, and what of them is relevant; ties count against the model.
+
+    rows, columns, ranks : of the columns, row by row, the best first; those that are taken out are not among them
+    gains : the relevance of each
+    relevance : ndarray of shape (n_rows, n_columns)
+    k : how many columns of a row there are at most
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+    ranks: np.ndarray
+    gains: np.ndarray
+    relevance: np.ndarray
+    k: int
+
+    @classmethod
+    def of(cls, relevance, scores, k):
+        """The `k` best columns of each row."""
+        rows, columns, ranks = best_columns(scores, k, last=relevance)
+        return cls(rows, columns, ranks, relevance[rows, columns], relevance, k)
+
+    @property
+    def n_rows(self):
+        """How many rows there are, those without any column too."""
+        return len(self.relevance)
+
+    @cached_property
+    def n_relevant(self):
+        """How many relevant columns each row has, at least 1."""
+        return np.maximum((self.relevance > 0).sum(axis=1), 1)
+
+    @cached_property
+    def largest(self):
+        """The largest relevances of each row, at most `k`, in descending order."""
+        k = min(self.k, self.relevance.shape[1])
+        return -np.sort(np.partition(-self.relevance, k - 1, axis=1)[:, :k], axis=1)
+
+    def hits(self, k):
+        """Rows and ranks of the relevant columns among the `k` best."""
+        are_hits = (self.gains > 0) & (self.ranks <= k)
+        return self.rows[are_hits], self.ranks[are_hits]
+
+
+def hit_rates(best, k):
     """Of each row, whether one of the `k` best columns is relevant."""
-    rows, _, gains = _best_relevant(relevance, scores, k)
-    hits = np.zeros(len(scores))
-    hits[rows[gains > 0]] = 1
+    hits = np.zeros(best.n_rows)
+    hits[best.hits(k)[0]] = 1
     return hits
 
 
-def recalls(relevance, scores, k):
+def precisions(best, k):
+    """Of each row, how many of the `k` best columns are relevant, as a share of `k`."""
+    return np.bincount(best.hits(k)[0], minlength=best.n_rows) / k
+
+
+def recalls(best, k):
     """Of each row, the share of the relevant columns that is among the `k` best."""
-    rows, _, gains = _best_relevant(relevance, scores, k)
-    found = np.bincount(rows[gains > 0], minlength=len(scores))
-    return found / np.maximum((relevance > 0).sum(axis=1), 1)
+    return np.bincount(best.hits(k)[0], minlength=best.n_rows) / best.n_relevant
 
 
-def reciprocal_ranks(relevance, scores, k):
+def reciprocal_ranks(best, k):
     """Of each row, the inverse of the rank of the best relevant column, 0 where it is not among the `k` best."""
-    rows, ranks, gains = _best_relevant(relevance, scores, k)
-    inverse = np.zeros(len(scores))
-    np.maximum.at(inverse, rows[gains > 0], 1 / ranks[gains > 0])
+    rows, ranks = best.hits(k)
+    inverse = np.zeros(best.n_rows)
+    np.maximum.at(inverse, rows, 1 / ranks)
     return inverse
 
 
-def ndcgs(relevance, scores, k):
+def average_precisions(best, k):
+    """Of each row, the sum of the precisions at its hits among the `k` best, over the number of relevant columns."""
+    rows, ranks = best.hits(k)
+    n_hits = np.arange(len(rows)) - np.searchsorted(rows, rows) + 1
+    return np.bincount(rows, weights=n_hits / ranks, minlength=best.n_rows) / best.n_relevant
+
+
+def ndcgs(best, k):
     """Of each row, the discounted gain of the `k` best columns, as a share of the largest possible one."""
-    rows, ranks, gains = _best_relevant(relevance, scores, k)
-    found = np.bincount(rows, weights=gains / np.log2(ranks + 1), minlength=len(scores))
-    k = min(k, relevance.shape[1])
-    ideal = -np.sort(np.partition(-relevance, k - 1, axis=1)[:, :k], axis=1) @ (1 / np.log2(np.arange(k) + 2))
-    return np.divide(found, ideal, out=np.zeros(len(scores)), where=ideal > 0)
+    within = best.ranks <= k
+    gains = best.gains[within] / np.log2(best.ranks[within] + 1)
+    found = np.bincount(best.rows[within], weights=gains, minlength=best.n_rows)
+    largest = best.largest[:, :k]
+    ideal = largest @ (1 / np.log2(np.arange(largest.shape[1]) + 2))
+    return np.divide(found, ideal, out=np.zeros(best.n_rows), where=ideal > 0)
 
 
-METRICS = {"hit_rate": hit_rates, "ndcg": ndcgs, "recall": recalls, "reciprocal_rank": reciprocal_ranks}
-
-
-def _best_relevant(relevance, scores, k):
-    """Rows, ranks and relevance of the `k` best columns of each row; ties count against the model."""
-    rows, columns, ranks = best_columns(scores, k, last=relevance)
-    return rows, ranks, relevance[rows, columns]
+METRICS = {
+    "average_precision": average_precisions,
+    "hit_rate": hit_rates,
+    "ndcg": ndcgs,
+    "precision": precisions,
+    "recall": recalls,
+    "reciprocal_rank": reciprocal_ranks,
+}
 
 
 class Rankings(NamedTuple):
     """Rankings of all candidates, one per query, and where the positives are in them.
 
     scorer : function from a slice of the queries to their scores with each candidate
+    seen : function from a slice of the queries to the rows and columns, of this block, that are not to be recommended;
+        a positive among them is no positive
     n_candidates : how many there are
-    queries : codes of queries
     owners, columns : which query each positive belongs to, and which candidate it is
-    seen : function from codes of queries to the rows and columns, of a block, that are not to be recommended; a
-        positive among them is no positive
     n_missed : how many further positives of each query are no candidates, so that none of these is found
     """
 
     scorer: Callable
+    seen: Callable
     n_candidates: int
-    queries: np.ndarray
     owners: np.ndarray
     columns: np.ndarray
-    seen: Callable
     n_missed: np.ndarray
 
-    def values(self, metric, k):
-        """A metric of each query's ranking, a block of queries at a time, and for which queries it is defined."""
-        queries, n_missed = self.queries, self.n_missed
-        values, ranked = np.zeros(len(queries)), np.zeros(len(queries), dtype=bool)
+    def blocks(self, k):
+        """The `k` best candidates, a block of queries at a time: their slice, `BestOfLists`, and who has a positive."""
+        n_missed = self.n_missed
         order = np.argsort(self.owners, kind="stable")
         owners, columns = self.owners[order], self.columns[order]
         rows_at_once = max(1, SCORES_CHUNK_SIZE // self.n_candidates)
-        for start in range(0, len(queries), rows_at_once):
-            stop = min(start + rows_at_once, len(queries))
+        for start in range(0, len(n_missed), rows_at_once):
+            stop = min(start + rows_at_once, len(n_missed))
             scores = self.scorer(slice(start, stop))
-            scores[self.seen(queries[start:stop])] = -np.inf
+            scores[self.seen(slice(start, stop))] = -np.inf
             relevance = np.zeros(scores.shape, dtype=np.float32)
             positives = slice(*np.searchsorted(owners, [start, stop]))
             relevance[owners[positives] - start, columns[positives]] = 1
@@ -106,8 +161,7 @@ class Rankings(NamedTuple):
                 missed = np.arange(n_missed[start:stop].max()) < n_missed[start:stop, None]
                 relevance = np.hstack([relevance, missed.astype(np.float32)])
                 scores = np.hstack([scores, np.full(missed.shape, -np.inf, dtype=np.float32)])
-            values[start:stop], ranked[start:stop] = metric(relevance, scores, k), relevance.any(axis=1)
-        return values, ranked
+            yield slice(start, stop), BestOfLists.of(relevance, scores, k), relevance.any(axis=1)
 
 
 def places_among(items, codes):

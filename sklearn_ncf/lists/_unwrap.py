@@ -13,6 +13,10 @@ from sklearn_ncf._fitted import snapshot
 from sklearn_ncf.fitting import BaseNCF
 
 
+class ForeignEstimatorError(TypeError):
+    """There is no estimator of ours in a model."""
+
+
 class Unwrapped(NamedTuple):
     """The parts of a fitted model.
 
@@ -48,7 +52,7 @@ def unwrap(model):
             break
     if not isinstance(inner, BaseNCF):
         found = type(inner).__name__ if inner is model else f"{type(inner).__name__} in {type(model).__name__}"
-        raise TypeError(
+        raise ForeignEstimatorError(
             "The model must be a fitted estimator of sklearn_ncf, a Pipeline that ends in one, or a fitted search, "
             f"FrozenEstimator or TransformedTargetRegressor of one of these; got {found}."
         )

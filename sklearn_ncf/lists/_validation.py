@@ -25,14 +25,13 @@ def validation_score(metric, seen, codes):
         scorer = FittedModel(net, seen).grid_scorer(items)
         rankings = Rankings(
             scorer=lambda rows: scorer(queries[rows]),
+            seen=lambda rows: seen.among(queries[rows, USER], items),
             n_candidates=len(items),
-            queries=queries,
             owners=owners[known],
             columns=columns[known],
-            seen=lambda block: seen.among(block[:, USER], items),
             n_missed=np.bincount(owners[~known], minlength=len(queries)),
         )
-        values, ranked = rankings.values(METRICS[metric], K)
-        return float(values[ranked].mean())
+        values = [METRICS[metric](best, K)[ranked] for _, best, ranked in rankings.blocks(K)]
+        return float(np.concatenate(values).mean())
 
     return score

@@ -8,7 +8,7 @@ from sklearn.utils import check_array
 from sklearn_ncf._sklearn_compat import Interval, validate_params
 from sklearn_ncf.encoding import as_numbers
 from sklearn_ncf.fitting import check_weight
-from sklearn_ncf.lists import hit_rates, ndcgs, recalls, reciprocal_ranks
+from sklearn_ncf.lists import METRICS, BestOfLists
 
 CONSTRAINTS = {"k": [Interval(Integral, 1, None, closed="left")], "sample_weight": ["array-like", None]}
 
@@ -45,7 +45,62 @@ def hit_rate_at_k(y_true, y_score, *, k=10, sample_weight=None):
     >>> hit_rate_at_k([[0, 0, 1], [1, 0, 0]], [[0.1, 0.2, 0.9], [0.1, 0.5, 0.9]], k=1)
     0.5
     """
-    return _mean(hit_rates, y_true, y_score, k, sample_weight)
+    return _mean("hit_rate", y_true, y_score, k, sample_weight)
+
+
+@validate_params(CONSTRAINTS, prefer_skip_nested_validation=True)
+def precision_at_k(y_true, y_score, *, k=10, sample_weight=None):
+    """Mean share of the `k` best items that is relevant.
+
+    Parameters
+    ----------
+    y_true, y_score, k, sample_weight
+        As in :func:`hit_rate_at_k`.
+
+    Returns
+    -------
+    float
+        In [0, 1]. The number of relevant items in a list is divided by `k`, even if there are fewer than `k` items.
+
+    Examples
+    --------
+    >>> from sklearn_ncf.metrics import precision_at_k
+    >>> precision_at_k([[1, 0, 1, 0]], [[0.9, 0.8, 0.1, 0.2]], k=2)
+    0.5
+    """
+    return _mean("precision", y_true, y_score, k, sample_weight)
+
+
+@validate_params(CONSTRAINTS, prefer_skip_nested_validation=True)
+def average_precision_at_k(y_true, y_score, *, k=10, sample_weight=None):
+    """Mean average precision: of each user, the precisions at the ranks of the relevant items among the `k` best.
+
+    Their sum is divided by the number of the user's relevant items, as in trec_eval's ``map_cut``, ranx and RecTools. A
+    perfect list of `k` items therefore has less than 1 if the user has more than `k` relevant items; some competitions
+    divide by `k` in that case.
+
+    Parameters
+    ----------
+    y_true, y_score, k, sample_weight
+        As in :func:`hit_rate_at_k`.
+
+    Returns
+    -------
+    float
+        In [0, 1]. A user without relevant items counts as 0.
+
+    References
+    ----------
+    Manning, C. D., P. Raghavan, H. Schütze (2008). "Introduction to Information Retrieval", section 8.4, Cambridge
+    University Press.
+
+    Examples
+    --------
+    >>> from sklearn_ncf.metrics import average_precision_at_k
+    >>> average_precision_at_k([[1, 0, 0, 1]], [[0.9, 0.8, 0.1, 0.2]], k=3)  # (1 / 1 + 2 / 3) / 2
+    0.8333333333333333
+    """
+    return _mean("average_precision", y_true, y_score, k, sample_weight)
 
 
 @validate_params(CONSTRAINTS, prefer_skip_nested_validation=True)
@@ -68,7 +123,7 @@ def recall_at_k(y_true, y_score, *, k=10, sample_weight=None):
     >>> recall_at_k([[1, 0, 1, 0]], [[0.9, 0.8, 0.1, 0.2]], k=2)
     0.5
     """
-    return _mean(recalls, y_true, y_score, k, sample_weight)
+    return _mean("recall", y_true, y_score, k, sample_weight)
 
 
 @validate_params(CONSTRAINTS, prefer_skip_nested_validation=True)
@@ -91,7 +146,7 @@ def reciprocal_rank_at_k(y_true, y_score, *, k=10, sample_weight=None):
     >>> reciprocal_rank_at_k([[0, 1, 0]], [[0.9, 0.8, 0.1]])
     0.5
     """
-    return _mean(reciprocal_ranks, y_true, y_score, k, sample_weight)
+    return _mean("reciprocal_rank", y_true, y_score, k, sample_weight)
 
 
 @validate_params(CONSTRAINTS, prefer_skip_nested_validation=True)
@@ -121,7 +176,7 @@ def ndcg_at_k(y_true, y_score, *, k=10, sample_weight=None):
     >>> round(ndcg_at_k([[0, 1, 0]], [[0.9, 0.8, 0.1]]), 3)  # 1 / log2(3)
     0.631
     """
-    return _mean(ndcgs, y_true, y_score, k, sample_weight)
+    return _mean("ndcg", y_true, y_score, k, sample_weight)
 
 
 def _mean(metric, y_true, y_score, k, sample_weight):
@@ -135,4 +190,5 @@ def _mean(metric, y_true, y_score, k, sample_weight):
         raise ValueError("y_score must hold numbers; only minus infinity, which takes an item out, may be infinite.")
     if (relevance < 0).any():
         raise ValueError("y_true holds negative relevance; 0 is none, and more is better.")
-    return float(np.average(metric(relevance, scores, int(k)), weights=check_weight(sample_weight, relevance)))
+    values = METRICS[metric](BestOfLists.of(relevance, scores, int(k)), int(k))
+    return float(np.average(values, weights=check_weight(sample_weight, relevance)))
