@@ -230,7 +230,7 @@ def test_no_step_makes_the_penalized_loss_of_a_user_larger(fitted, history, monk
     monkeypatch.setattr(type(solver), "_losses", spy(type(solver)._losses, rows))
     recommender.predict(pairs([-1], [1]), history=history[history["user"] == -1])
     losses = [float(loss.sum()) for loss in rows if not loss.requires_grad]
-    assert len(losses) > 2
+    assert len(losses) > 1
     assert min(losses[1:]) <= losses[0]
 
 

@@ -11,7 +11,7 @@ from sklearn_ncf.training._objectives import Objective, RankingObjective
 from sklearn_ncf.training._plan import Plan
 
 STEPS = 10  # at most: ratings with squared errors need one, as they are nearly linear in what is sought
-ENOUGH = 1e-3  # share of a user's loss, below which what a step would gain is not worth it
+ENOUGH = 1e-4  # share of a user's loss, below which what a step would gain is not worth it
 HALVINGS = 4  # of a step that would make a user's loss larger, before it is left out
 SMALLEST_ERROR = 0.01  # in spreads of the ratings: else the weight of an absolute error has no limit
 NEGATIVES = 1024  # items that stand for all in lists,
