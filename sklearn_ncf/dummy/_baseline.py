@@ -57,7 +57,8 @@ class Baseline(IdEstimator):
         rows, _ = learn_rows(learned.encoder_, table, y, sample_weight, tells_missing_apart=True, resumes=False)
         n_ids = [len(ids) for ids in learned.encoder_.categories_]
         learned._effects = learned._effects_of(rows, [n + N_SPECIAL for n in n_ids])
-        learned._seen = Seen().with_rows(Interactions(rows.codes, rows.targets), n_ids).in_memory()
+        positives = Interactions(rows.codes, np.ones(len(rows), np.float32))
+        learned._seen = Seen().with_rows(positives, n_ids).in_memory()
         publish(self, learned)
         return self
 
