@@ -7,7 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ncf._sklearn_compat import StrOptions, fit_context
 from sklearn_ncf._warnings import warn_caller
 from sklearn_ncf.fitting import RANKING_CONSTRAINTS, BaseNCF, check_weight, encode_table, set_parameters, with_ones
-from sklearn_ncf.lists import METRICS, validation_score
+from sklearn_ncf.lists import METRICS, PipelineIdMapper, predict_with_history, validation_score
 from sklearn_ncf.metrics import RankingScorer
 from sklearn_ncf.training import RankingObjective, undefined_score
 
@@ -297,13 +297,17 @@ class NCFRanker(BaseNCF):
         X, y = with_ones(X, "X")
         return self._partial_fit(X, y, check_weight(sample_weight, y, keeps_scale=True))
 
-    def predict(self, X):
+    def predict(self, X, *, history=None):
         """Score pairs.
 
         Parameters
         ----------
         X : table or array-like of shape (n_samples, n_features)
             Ids, in the columns of `fit`; unknown and missing ones are scored too.
+
+        history : table of shape (n_rows, 2 to 4), default=None
+            What users have done since `fit`, as in :func:`~sklearn_ncf.recommend`, in ids that this estimator was
+            fitted on; behind an encoder, :meth:`sklearn_ncf.Recommender.predict` takes raw ids.
 
         Returns
         -------
@@ -315,9 +319,11 @@ class NCFRanker(BaseNCF):
         NotFittedError
             Before `fit`.
         ValueError
-            If the columns are not those of `fit`, or hold ids of another type.
+            If the columns are not those of `fit`, or hold ids of another type, or `history` lacks a column.
         """
-        return self._scores(X)
+        if history is None:
+            return self._scores(X)
+        return predict_with_history(PipelineIdMapper(self), X, history)
 
     def score(self, X, y=None):
         """NDCG@10 of held-out positives, the mean over users: what `cross_val_score` takes.

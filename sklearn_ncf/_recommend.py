@@ -1,25 +1,18 @@
 """recommend and similar_items: ranked raw ids from a fitted estimator or Pipeline."""
 
-from contextlib import nullcontext
 from numbers import Integral
 
 import numpy as np
-import pandas as pd
 
 from sklearn_ncf._numbers import as_python
-from sklearn_ncf._progress import progress_bar
+from sklearn_ncf._recommender import PARAMETERS, Recommender
 from sklearn_ncf._sklearn_compat import Interval, validate_params
-from sklearn_ncf._warnings import warn_caller
-from sklearn_ncf.encoding import take_as_series
-from sklearn_ncf.lists import SCORES_CHUNK_SIZE, PipelineIdMapper, best_columns
-from sklearn_ncf.nn import ITEM, USER
+from sklearn_ncf.lists import PipelineIdMapper, as_frame, best_lists
+from sklearn_ncf.nn import ITEM
 
 
-@validate_params(
-    {"n_items": [Interval(Integral, 1, None, closed="left")], "exclude_seen": ["boolean"], "verbose": ["verbose"]},
-    prefer_skip_nested_validation=True,
-)
-def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, verbose=0):
+@validate_params(PARAMETERS, prefer_skip_nested_validation=True)
+def recommend(model, users=None, n_items=10, *, items=None, exclude=None, history=None, exclude_seen=True, verbose=0):
     """Recommend the items with the highest scores.
 
     Every user is scored with every candidate item as `predict` does, a block of users at a time: memory stays bounded
@@ -35,7 +28,8 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
 
     users : id, collection of ids or table of shape (n_users, n_features - 1), default=None
         Raw ids, in any form that the notes below list. Users that `fit` has not seen get the items that are liked best
-        in general. ``None`` is all users seen in `fit`, but for missing and infrequent ones. With context columns, a
+        in general. ``None`` is all users in `items` or else `history`, if these are tables of users; without, all users
+        seen in `fit`, but for missing and infrequent ones. With context columns, a
         table of all columns but the items', by their names in `fit`, or rows in the order of `fit`; where users come
         alone, their context is taken as unknown. A user's context applies to every candidate alike, so it must not be
         a property of an item, such as its genre. With `user_features`, the table may have all columns of them: users
@@ -48,11 +42,24 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
         Raw ids of the candidates, such as the items in stock, in any form that the notes below list. Items that `fit`
         has not seen are scored as `predict` scores them: by their features, if this is a table with the item and all
         columns of `item_features`, in one row per candidate. ``None`` is all items seen in `fit`, but for missing and
-        infrequent ones; :class:`~sklearn_ncf.metrics.RankingScorer` ranks the same candidates.
+        infrequent ones; :class:`~sklearn_ncf.metrics.RankingScorer` ranks the same candidates. A table of users and
+        items, a pair per row, gives each user candidates of their own.
+
+    exclude : id, collection of ids or table, default=None
+        Raw ids of items that are not to be recommended to anybody, or a table of users and items, a pair per row, that
+        are not to be recommended to this user.
+
+    history : table of shape (n_rows, 2 to 4), default=None
+        What users have done since `fit`, or without it: the user, the item, for a model of ratings the ``rating``, and
+        if rows count differently the ``weight``. A data frame has the columns' names of `fit`, and may have context
+        columns; a column of ratings may have any name where it is the only further one. The vector and the bias of
+        each user in it, known or not, are solved for, from this and, for known users, from what the model has learned
+        of them: exactly for least squares, else by a few ridge regressions. The model does not change. Items of a
+        user's history count as seen.
 
     exclude_seen : bool, default=True
-        Whether to leave out what a user has rated in `fit` or `partial_fit`. `X_val` does not count as seen. Infrequent
-        items that an encoder has pooled cannot be told apart, and are not left out.
+        Whether to leave out what a user has rated in `fit` or `partial_fit`, or in `history`. `X_val` does not count as
+        seen. Infrequent items that an encoder has pooled cannot be told apart, and are not left out.
 
     verbose : int, default=0
         1 shows a progress bar over users.
@@ -106,27 +113,9 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
     0  ann   Dune     1
     1  bob  Bambi     1
     """
-    n_items, verbose = as_python(n_items), as_python(verbose)
-    ids = PipelineIdMapper(model)
-    queries, codes, of_queries = ids.queries(users)
-    candidates, item_codes, of_items = ids.items(items)
-    if not len(codes):
-        warn_caller(
-            "There is no user to recommend to, since all users of fit are missing or infrequent; the result is empty. "
-            "Pass users, or lower min_frequency of the encoder and fit again."
-        )
-    score = ids.grid_scorer(codes, of_queries, item_codes, of_items) if len(codes) and len(item_codes) else None
-    seen_items = ids.mask_pooled(ITEM, item_codes)
-
-    def score_unseen(rows):
-        scores = score(rows)
-        if exclude_seen:
-            seen_users = ids.mask_pooled(USER, codes[rows, USER])
-            scores[ids.fitted.seen.among(seen_users, seen_items)] = -np.inf
-        return scores
-
-    rows, columns, ranks, scores = _lists(score_unseen, len(codes), len(item_codes), n_items, "users", verbose)
-    return _as_frame(queries, rows, ids.names[ITEM], candidates, columns, ranks, scores)
+    return Recommender(model).recommend(
+        users, n_items, items=items, exclude=exclude, history=history, exclude_seen=exclude_seen, verbose=verbose
+    )
 
 
 @validate_params({"n_items": [Interval(Integral, 1, None, closed="left")]}, prefer_skip_nested_validation=True)
@@ -194,48 +183,13 @@ def similar_items(model, items, n_items=10):
     def cosines(rows):
         scores = (of_asked[rows] @ of_candidates).clip(-1, 1)
         scores[codes[rows, None] == item_codes] = -np.inf
-        return scores
+        return scores, None
 
-    rows, columns, ranks, scores = _lists(cosines, len(codes), len(item_codes), n_items, "items")
+    rows, columns, ranks, scores = best_lists(cosines, len(codes), len(item_codes), n_items, "items")
     item = ids.names[ITEM]
-    return _as_frame({item: asked}, rows, f"similar_{item}", candidates, columns, ranks, scores)
+    return as_frame({item: asked}, rows, f"similar_{item}", candidates, columns, ranks, scores)
 
 
 def _normalized(vectors):
     """Vectors at length one."""
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(min=np.finfo(np.float32).tiny)
-
-
-def _lists(score, n_queries, n_candidates, n_items, of, verbose=0):
-    """Rows, columns, ranks and scores of the best candidates of each query, a block of queries at a time.
-
-    `score` is a function from a slice of the queries to their scores with each candidate.
-    """
-    rows_at_once = max(1, SCORES_CHUNK_SIZE // max(1, n_candidates))
-    lists = [(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0, np.float32))]
-    shown = progress_bar(total=n_queries, unit=f" {of}", desc="recommend") if verbose else nullcontext()
-    with shown as bar:
-        for start in range(0, n_queries if n_candidates else 0, rows_at_once):
-            scores = score(slice(start, min(start + rows_at_once, n_queries)))
-            rows, columns, ranks = best_columns(scores, n_items)
-            lists.append((rows + start, columns, ranks, scores[rows, columns]))
-            if bar is not None:
-                bar.update(len(scores))
-    rows, columns, ranks, scores = map(np.concatenate, zip(*lists, strict=True))
-    lengths = np.bincount(rows, minlength=n_queries)
-    short = lengths < n_items
-    if short.any():
-        warn_caller(
-            f"n_items={n_items}, but for {short.sum()} of {n_queries} {of} there are fewer items, as few as "
-            f"{lengths.min()}; these get what there is."
-        )
-    return rows, columns, ranks, scores
-
-
-def _as_frame(queries, rows, item, candidates, columns, ranks, scores):
-    """The lists as a table of raw ids: of queries by row and of candidates by column."""
-    named = {name: take_as_series(ids, rows) for name, ids in queries.items()}
-    named |= {item: take_as_series(candidates, columns), "rank": ranks, "score": scores}
-    if len(named) < len(queries) + 3:
-        raise ValueError(f"Columns of fit must not be named 'rank' or 'score', and differ; got {[*queries, item]}.")
-    return pd.DataFrame(named)

@@ -4,6 +4,7 @@ from sklearn.base import RegressorMixin
 
 from sklearn_ncf._sklearn_compat import StrOptions, fit_context
 from sklearn_ncf.fitting import BaseNCF, RatingScale, check_ratings, check_weight, set_parameters
+from sklearn_ncf.lists import PipelineIdMapper, predict_with_history
 from sklearn_ncf.training import RATING_OBJECTIVES, RatingObjective
 
 
@@ -77,9 +78,9 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         Passes over the ratings, fewer if training stops early.
 
     early_stopping : bool, default=False
-        Whether to stop when the validation loss has not improved for `patience` epochs. The validation part is
-        `X_val` and `y_val` of `fit`, else `validation_fraction` of the rows, drawn at random. Whenever there is a
-        validation part, the weights of the best epoch are the fitted ones.
+        Whether to stop when the validation loss has not improved for `patience` epochs. The validation set is `X_val`
+        and `y_val` of `fit`, else `validation_fraction` of the rows, drawn at random. With one, the weights of the best
+        epoch are the fitted ones.
 
     validation_fraction : float, default=0.1
         Share of the rows held out by `early_stopping` where `fit` gets no `X_val`.
@@ -88,8 +89,8 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         Epochs without improvement after which training stops.
 
     warm_start : bool, default=False
-        Whether a further `fit` resumes from the last one's weights, with its `rating_range_` and `mean_rating_`. New
-        ids start with the mean vector of those known.
+        Whether a further `fit` resumes from the last one's weights, `rating_range_` and `mean_rating_`. New ids start
+        with the mean vector of those known.
 
     checkpoint_dir : str or path-like, default=None
         Folder in which a fit keeps its state after each epoch. A fit that was cut off, with the same parameters and
@@ -100,8 +101,8 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         Whether the states of all epochs stay in `checkpoint_dir`, rather than the last one alone.
 
     callbacks : list of skorch callbacks, default=None
-        Callbacks, or pairs ``(name, callback)``. Each fit trains with copies of them, which refer to the same objects,
-        such as a trial or a writer. An ``LRScheduler`` among them takes the place of `learning_rate_schedule`.
+        Callbacks, or pairs ``(name, callback)``; each fit trains with copies of them, which refer to the same objects.
+        An ``LRScheduler`` takes the place of `learning_rate_schedule`.
 
     device : str, default="auto"
         Where to train and predict: a torch device such as ``"cpu"``, ``"cuda"`` or ``"cuda:1"``. ``"auto"`` is a CUDA
@@ -112,7 +113,6 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         the same CPU, also in parallel threads; torch's and numpy's global random states are neither read nor changed.
         A custom network or optimizer that draws from torch's global generator continues the fit's random numbers
         there in each step, after which the old state returns: other threads should not draw from it meanwhile.
-        Callbacks draw from the global generator itself.
 
     verbose : int, default=0
         1 shows a progress bar over epochs, 2 prints a line an epoch.
@@ -371,7 +371,7 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         X, y = check_ratings(X, y, estimator=self)
         return self._partial_fit(X, y, check_weight(sample_weight, y))
 
-    def predict(self, X):
+    def predict(self, X, *, history=None):
         """Predict ratings.
 
         Parameters
@@ -379,17 +379,22 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         X : table or array-like of shape (n_samples, n_features)
             Ids, in the columns of `fit`; unknown and missing ones are scored too.
 
+        history : table of shape (n_rows, 2 to 4), default=None
+            What users have done since `fit`, as in :func:`~sklearn_ncf.recommend`, in ids that this estimator was
+            fitted on; behind an encoder, :meth:`sklearn_ncf.Recommender.predict` takes raw ids.
+
         Returns
         -------
         ratings : ndarray of shape (n_samples,), float32
-            Predicted ratings, in the units of `y`; float64 where float32 does not hold the ratings of `fit`, or not
-            their differences (1e9 + 1 to 1e9 + 5).
+            Ratings in the units of `y`; float64 where float32 does not hold those of `fit` or their differences.
 
         Raises
         ------
         NotFittedError
             Before `fit`.
         ValueError
-            If the columns are not those of `fit`, or hold ids of another type.
+            If the columns are not those of `fit`, or hold ids of another type, or `history` lacks a column.
         """
-        return self._scores(X)
+        if history is None:
+            return self._scores(X)
+        return predict_with_history(PipelineIdMapper(self), X, history)

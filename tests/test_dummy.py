@@ -17,7 +17,7 @@ from sklearn.preprocessing import OneHotEncoder
 from tables_of_ids import NAN, law
 from ways_of_saving import WAYS
 
-from sklearn_ncf import IdEncoder, recommend, similar_items
+from sklearn_ncf import IdEncoder, Recommender, recommend, similar_items
 from sklearn_ncf.dummy import BiasRegressor, PopularityRanker
 from sklearn_ncf.export import to_onnx
 from sklearn_ncf.inspection import EmbeddingDisplay, TrainingHistoryDisplay
@@ -237,6 +237,52 @@ def test_the_score_of_popularity_is_that_of_a_ranker(ratings):
     by_default = cross_val_score(PopularityRanker(), X, cv=LeaveLastOut())
     assert by_default == [RankingScorer("ndcg", k=10)(model, X.iloc[test])]
     assert np.isnan(model.score(X.iloc[train]))
+
+
+def test_the_history_of_an_unknown_user_says_what_the_same_rows_say_in_fit(ratings):
+    X, y = ratings
+    weight = np.random.RandomState(0).uniform(0.1, 5, size=len(y))
+    model = BiasRegressor().fit(X, y, sample_weight=weight)
+    rows = X["user"] == 3
+    history = X[rows].assign(user=999, rating=y[rows], weight=weight[rows])
+    items = np.sort(X["item"].unique())
+    predicted = Recommender(model).predict(pd.DataFrame({"user": 999, "item": items}), history=history)
+    np.testing.assert_allclose(predicted, model.predict(pd.DataFrame({"user": 3, "item": items})), rtol=1e-8)
+    known, unknown = (
+        recommend(model, [3, 999], n_items=5, history=history).groupby("user").get_group(u) for u in (3, 999)
+    )
+    assert unknown["item"].tolist() == recommend(model, 3, n_items=5)["item"].tolist()
+    assert not set(known["item"]) & set(X[rows]["item"])
+
+
+def test_the_history_of_a_known_user_counts_as_further_rows(ratings):
+    X, y = ratings
+    model = BiasRegressor(2).fit(X, y)
+    pairs = pd.DataFrame({"user": [3, 4], "item": [1, 1]})
+    history = pd.DataFrame({"user": 3, "item": [1, 2], "rating": [5, 4]})
+    n_rows = (X["user"] == 3).sum()
+    left = history["rating"] - model.predict(history[["user", "item"]])
+    moved = Recommender(model).predict(pairs, history=history) - model.predict(pairs)
+    np.testing.assert_allclose(moved, [left.sum() / (n_rows + 2 + len(history)), 0], atol=1e-12)
+    ids, _ = Recommender(model).recommend_one(3, n_items=3, history={1: 5, 2: 4})
+    assert ids.tolist() == recommend(model, 3, n_items=3, history=history)["item"].tolist()
+
+
+def test_a_history_changes_no_popularity_but_is_left_out(ratings):
+    X, _ = ratings
+    model = PopularityRanker().fit(X)
+    popular = recommend(model, 999, n_items=4)
+    told = recommend(model, history=popular[["user", "item"]][:2], n_items=2)
+    pd.testing.assert_frame_equal(told[["item", "score"]], popular[["item", "score"]][2:].reset_index(drop=True))
+    ids, scores = Recommender(model).recommend_one(n_items=2, history=popular["item"][:2])
+    assert (ids.tolist(), scores.tolist()) == (told["item"].tolist(), told["score"].tolist())
+
+
+def test_without_shrinkage_or_rows_nothing_is_known_of_a_user():
+    model = BiasRegressor(0).fit(X, y)
+    history = pd.DataFrame({"user": ["zoe"], "film": ["Alien"], "rating": [5.0], "weight": [1.0]})
+    found = Recommender(model).predict(pd.DataFrame({"user": ["zoe"], "film": ["Alien"]}), history=history)
+    assert found == pytest.approx(5)
 
 
 def test_shrinkage_can_be_searched(ratings):

@@ -15,7 +15,7 @@ ROOT = Path(sklearn_ncf.__file__).parent
 
 # What each file or package of ours may import from the others. What is not listed may import nothing of ours.
 MAY_IMPORT = {
-    "__init__": {"_encoder", "_ranker", "_recommend", "_regressor", "_version"},
+    "__init__": {"_encoder", "_ranker", "_recommend", "_recommender", "_regressor", "_version"},
     "_stamp": {"_version"},
     "_random": {"nn"},
     "encoding": {"_sklearn_compat", "_warnings", "storage"},
@@ -39,9 +39,9 @@ MAY_IMPORT = {
         "storage",
         "training",
     },
-    "_regressor": {"_sklearn_compat", "fitting", "training"},
+    "_regressor": {"_sklearn_compat", "fitting", "lists", "training"},
     "_ranker": {"_sklearn_compat", "_warnings", "fitting", "lists", "metrics", "training"},
-    "lists": {"_encoder", "_fitted", "encoding", "features", "fitting", "nn"},
+    "lists": {"_encoder", "_fitted", "_progress", "_warnings", "encoding", "features", "fitting", "interactions", "nn"},
     "dummy": {
         "_encoder",
         "_fitted",
@@ -54,7 +54,17 @@ MAY_IMPORT = {
         "metrics",
         "nn",
     },
-    "_recommend": {"_numbers", "_progress", "_sklearn_compat", "_warnings", "encoding", "lists", "nn"},
+    "_recommender": {
+        "_numbers",
+        "_sklearn_compat",
+        "_warnings",
+        "encoding",
+        "fitting",
+        "interactions",
+        "lists",
+        "nn",
+    },
+    "_recommend": {"_numbers", "_recommender", "_sklearn_compat", "lists", "nn"},
     "export": {
         "_encoder",
         "_files",

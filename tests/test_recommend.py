@@ -18,7 +18,8 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder
 
-from sklearn_ncf import IdEncoder, NCFRegressor, _recommend, recommend, similar_items
+from sklearn_ncf import IdEncoder, NCFRegressor, recommend, similar_items
+from sklearn_ncf.lists import _lists
 
 
 def brute_force(model, X, users, n_items, items):
@@ -44,7 +45,7 @@ def fitted(ratings):
 @pytest.mark.parametrize("architecture", ["gmf", "mlp", "neumf"])
 @pytest.mark.parametrize("scores_at_once", [1, 100, 10**6])
 def test_lists_are_those_of_brute_force(quick, ratings, monkeypatch, architecture, scores_at_once):
-    monkeypatch.setattr(_recommend, "SCORES_CHUNK_SIZE", scores_at_once)
+    monkeypatch.setattr(_lists, "SCORES_CHUNK_SIZE", scores_at_once)
     X, y = ratings
     X, y = X[:700], y[:700]
     model = quick(architecture=architecture).fit(X, y)

@@ -72,6 +72,9 @@ class Baseline(IdEstimator):
     def _fitted_model(self):
         return AdditiveModel(self._effects, self._seen, NO_FEATURES._replace(roles=self._roles))
 
+    def _further_users(self):
+        return self._effects
+
     def _predict(self, X):
         """The sums of effects of a table's rows."""
         check_is_fitted(self)

@@ -169,7 +169,8 @@ class BiasRegressor(RegressorMixin, Baseline):
         mean = np.average(targets, weights=weights)
         users, items = (rows.codes[:, column] + N_SPECIAL for column in (USER, ITEM))
         of_users, of_items = _biases(users, items, targets - mean, weights, float(self.shrinkage) / largest, n_ids)
-        return Effects(float(mean * scale), of_users * scale, of_items * scale)
+        held = np.bincount(users, rows.weights, n_ids[USER]) + float(self.shrinkage)
+        return Effects(float(mean * scale), of_users * scale, of_items * scale, held)
 
 
 def _biases(users, items, deviations, weights, shrinkage, n_ids):

@@ -1,7 +1,7 @@
 """From tables of any kind to columns of distinct ids, and from ids to codes."""
 
 from sklearn_ncf.encoding._codes import check_dtype_of_codes, decode_column, encode_column, join_columns, least_count
-from sklearn_ncf.encoding._columns import MISSING, as_objects, as_table_name, kinds_of, read_table
+from sklearn_ncf.encoding._columns import MISSING, Column, as_objects, as_table_name, kinds_of, read_table
 from sklearn_ncf.encoding._containers import as_local, as_numbers
 from sklearn_ncf.encoding._id_columns import as_series, is_missing, take_as_series
 from sklearn_ncf.encoding._passthrough import columns_without, find_columns, with_columns
@@ -13,6 +13,7 @@ from sklearn_ncf.encoding._vocabulary import Vocabulary
 __all__ = [
     "KEPT",
     "MISSING",
+    "Column",
     "UnknownIds",
     "Vocabulary",
     "as_local",

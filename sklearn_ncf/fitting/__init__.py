@@ -1,9 +1,9 @@
 """What the estimators share: from checked parameters and rows to a fitted model."""
 
 from sklearn_ncf.fitting._base import BaseNCF, encode_table
-from sklearn_ncf.fitting._features import NO_FEATURES
+from sklearn_ncf.fitting._features import NO_FEATURES, Deviations
 from sklearn_ncf.fitting._fitted_model import FittedModel
-from sklearn_ncf.fitting._id_estimator import IdEstimator, fitted_model_of
+from sklearn_ncf.fitting._id_estimator import IdEstimator, fitted_model_of, further_users_of
 from sklearn_ncf.fitting._parameters import RANKING_CONSTRAINTS, set_parameters
 from sklearn_ncf.fitting._rating_scale import RatingScale
 from sklearn_ncf.fitting._ratings import check_ratings, check_weight, with_ones
@@ -15,6 +15,7 @@ __all__ = [
     "ORDINARY",
     "RANKING_CONSTRAINTS",
     "BaseNCF",
+    "Deviations",
     "FittedModel",
     "IdEstimator",
     "RatingScale",
@@ -22,6 +23,7 @@ __all__ = [
     "check_weight",
     "encode_table",
     "fitted_model_of",
+    "further_users_of",
     "learn_rows",
     "set_parameters",
     "with_ones",

@@ -15,6 +15,7 @@ from sklearn_ncf.features import roles_of
 from sklearn_ncf.fitting._checkpointing import checkpoints_of
 from sklearn_ncf.fitting._features import NO_FEATURES, Features
 from sklearn_ncf.fitting._fitted_model import FittedModel
+from sklearn_ncf.fitting._further_users import FurtherUsers
 from sklearn_ncf.fitting._growth import copy_weights, grow
 from sklearn_ncf.fitting._guard_rails import warn_of_odd_columns
 from sklearn_ncf.fitting._id_estimator import IdEstimator, fitted_model_of
@@ -232,6 +233,10 @@ class BaseNCF(IdParameters, IdEstimator):
 
     def _fitted_model(self):
         return FittedModel(self.net_, self._seen, self._units, self._of_unknown, self._features)
+
+    def _further_users(self):
+        settings = self._settings.resolved(None, [len(ids) for ids in self.encoder_.categories_], self._last_fit())
+        return FurtherUsers(self._fitted_model(), settings)
 
     def _scores(self, X):
         """The scores of a table's rows."""

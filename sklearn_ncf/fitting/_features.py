@@ -37,6 +37,13 @@ class Deviations(NamedTuple):
         found = self.rows[places] == rows
         return Deviations(np.flatnonzero(found), self.values[places[found]])
 
+    def over(self, others):
+        """These, and others where these say nothing."""
+        left = ~np.isin(others.rows, self.rows)
+        rows = np.concatenate([self.rows, others.rows[left]])
+        order = np.argsort(rows)
+        return Deviations(rows[order], np.concatenate([self.values, others.values[left]])[order])
+
 
 class Features(NamedTuple):
     """The features of ids, by USER and ITEM, and what was learned of them.

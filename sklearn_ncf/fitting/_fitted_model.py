@@ -7,10 +7,11 @@ import numpy as np
 import torch
 
 from sklearn_ncf.fitting._features import NO_FEATURES, Features
-from sklearn_ncf.fitting._units import ORDINARY, from_units
+from sklearn_ncf.fitting._ratings import clipped
+from sklearn_ncf.fitting._units import ORDINARY, from_units, to_units
 from sklearn_ncf.interactions import Seen
 from sklearn_ncf.nn import ITEM, USER, GridScorer, default_settings, tells_missing_apart
-from sklearn_ncf.training import as_tensors, predict_ratings
+from sklearn_ncf.training import RatingObjective, as_tensors, predict_ratings
 
 
 class FittedModel(NamedTuple):
@@ -33,6 +34,18 @@ class FittedModel(NamedTuple):
     def tells_missing_apart(self):
         """Whether a missing id has the code -2, not that of an unknown one."""
         return tells_missing_apart(self.net.module)
+
+    @property
+    def learns_ratings(self):
+        """Whether it was fitted to ratings, and not to positives."""
+        return issubclass(self.net.criterion, RatingObjective)
+
+    def targets(self, ratings):
+        """Ratings in the network's units; `UserWarning` where some leave the range of predictions, and are clipped."""
+        output_range = self.net.module__output_range
+        if output_range is not None:
+            ratings = clipped(ratings, [float(from_units(bound, self.units)) for bound in output_range])
+        return to_units(ratings, self.units)
 
     def scores(self, codes, deviations=None):
         """Scores of rows of codes, of shape (n_rows, n_columns); `deviations` are those of unknown ids."""
@@ -81,7 +94,7 @@ class FittedModel(NamedTuple):
 
     def shifts_within(self, deviations, rows):
         """Deviations in a slice of the rows as the network takes them; None where no network is to be asked for any."""
-        if not self.features.descriptions:
+        if not deviations and not self.features.descriptions:
             return None
         parts = {column: of_column.within(rows) for column, of_column in deviations.items()}
         return {column: tuple(as_tensors(part, self.net.device)) for column, part in parts.items() if len(part.rows)}

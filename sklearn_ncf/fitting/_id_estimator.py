@@ -12,8 +12,13 @@ class IdEstimator(BaseEstimator):
     def _fitted_model(self):
         """What was learned, asked by codes as `FittedModel` is: at least all that lists and metrics ask for.
 
-        That is `scores`, `grid_scorer`, `products`, `seen`, `features` and `tells_missing_apart`.
+        That is `scores`, `grid_scorer`, `products`, `seen`, `features`, `tells_missing_apart`, `learns_ratings` and
+        `targets`.
         """
+        raise NotImplementedError
+
+    def _further_users(self):
+        """What solves for users from further rows, by a method `solve` as that of `FurtherUsers`."""
         raise NotImplementedError
 
     def __sklearn_tags__(self):
@@ -26,3 +31,8 @@ class IdEstimator(BaseEstimator):
 def fitted_model_of(estimator):
     """What a fitted estimator has learned, apart from its ids."""
     return estimator._fitted_model()
+
+
+def further_users_of(estimator):
+    """What solves for a fitted estimator's users, and for others, from further rows."""
+    return estimator._further_users()

@@ -220,11 +220,17 @@ class Settings:
         """What draws negatives that are in no interaction seen, nor in held-out ones; None for ratings."""
         if not self.ranks:
             return None
-        shares, n_negatives = self.objective.shares_negatives, self.n_negatives
-        if n_negatives == "auto":
-            n_negatives = AUTO_NEGATIVES.get(self.architecture, LAYERED_NEGATIVES) if shares else FEW_NEGATIVES
+        shares, n_negatives = self.objective.shares_negatives, self.negatives_per_positive
         pairs = seen.pairs if held_out is None else seen.with_held_out(held_out.codes[:, :2]).all_pairs()
         return NegativeSampler(pairs, seen.items(), n_negatives=n_negatives, shares=shares, device=device)
+
+    @property
+    def negatives_per_positive(self):
+        """The parameter `n_negatives`, or what "auto" stands for; None for ratings."""
+        if not self.ranks or self.n_negatives != "auto":
+            return self.params.get("n_negatives")
+        shares = self.objective.shares_negatives
+        return AUTO_NEGATIVES.get(self.architecture, LAYERED_NEGATIVES) if shares else FEW_NEGATIVES
 
     def id_means(self, seen):
         """Mean rating of each id, to which unknown ids are fitted; None for rankings."""

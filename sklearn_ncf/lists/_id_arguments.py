@@ -94,13 +94,28 @@ def distinct_rows(values, name, columns):
         shape = values.shape if isinstance(values, np.ndarray) else _shape_of(values)
         if len(shape) != 2 or shape[1] != len(columns):
             raise ValueError(f"{name}, as a table, must have {len(columns)} columns, {columns}; got shape {shape}.")
-        if isinstance(values, np.ndarray):
-            parts = list(values.T)
-        else:
-            parts = [as_objects(list(part)) for part in zip(*values, strict=True)]
+        parts = parts_of_rows(values, name)
     read = [read_ids(part, name) for part in parts]
     distinct = pd.DataFrame({j: column.positions for j, column in enumerate(read)}).drop_duplicates()
     return [take_ids(column, distinct[j].to_numpy()) for j, column in enumerate(read)]
+
+
+def parts_of_rows(values, name):
+    """The columns of a plain table, in their order, whether they have names or not."""
+    names = names_of(values)
+    if names is not None:
+        return [_one_column(values, column) for column in names]
+    if isinstance(values, np.ndarray) and values.ndim == 2:
+        return list(values.T)
+    if (
+        not isinstance(values, list | tuple)
+        or not values
+        or not all(isinstance(row, ROWS) and len(row) == len(values[0]) for row in values)
+    ):
+        raise ValueError(
+            f"{name} must be a table, a row per pair of a user and an item; got a {type(values).__name__}."
+        )
+    return [as_objects(list(part)) for part in zip(*values, strict=True)]
 
 
 def as_list(values, name):

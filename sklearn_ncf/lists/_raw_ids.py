@@ -100,7 +100,7 @@ class PipelineIdMapper:
 
         `ValueError` where one has neither its own code nor, if these are taken, features.
         """
-        ids, frame = self._distinct(ids, name, column)
+        ids, frame = self.distinct(ids, name, column)
         codes, deviations = self._codes({column: ids}, {column: frame})
         nameless = self.mask_pooled(column, codes[:, column]) < 0
         if takes_described and column in deviations:
@@ -113,13 +113,13 @@ class PipelineIdMapper:
         """Raw ids and codes of the candidates, and the `Deviations` of unknown ones by column."""
         if items is None:
             return *self.all_named(ITEM), {}
-        candidates, frame = self._distinct(items, "items", ITEM)
+        candidates, frame = self.distinct(items, "items", ITEM)
         if is_missing(candidates).any():
             raise ValueError("items holds missing ids, which cannot be recommended; remove them.")
         codes, deviations = self._codes({ITEM: candidates}, {ITEM: frame}, warns=True)
         return candidates, codes[:, ITEM], deviations
 
-    def queries(self, users):
+    def queries(self, users, *, warns=True):
         """Raw ids by column name, and codes in all columns but the items', of whom to recommend to.
 
         The third are the `Deviations` of unknown users by column.
@@ -130,10 +130,14 @@ class PipelineIdMapper:
             given, codes = {USER: raw}, codes[:, None]
         else:
             given, frame = self._given(users, columns)
-            codes, deviations = self._codes(given, {USER: frame}, warns=True)
+            codes, deviations = self._codes(given, {USER: frame}, warns=warns)
             codes = codes[:, list(given)]
         unknown = np.full((len(codes), len(columns) - len(given)), MISSING, dtype=codes.dtype)
         return {self.names[j]: ids for j, ids in given.items()}, np.hstack([codes, unknown]), deviations
+
+    def codes_of(self, column, ids):
+        """Codes of distinct raw ids of a column."""
+        return self._codes({column: ids})[0][:, column]
 
     def mask_pooled(self, column, codes):
         """Codes, -1 where one stands not for one id but for all that are unknown, missing or pooled."""
@@ -171,20 +175,31 @@ class PipelineIdMapper:
 
         Queries are codes in all columns but the items'; with them and the items come the `Deviations` of unknown ones.
         """
-        score = self.fitted.grid_scorer(items, of_items)
+        score = self.item_scorer(items, of_items)
 
         def scores_of_slice(rows):
             deviations = {column: of_column.within(rows) for column, of_column in of_queries.items()}
-            return self._as_predicted(score(queries[rows], deviations))
+            return score(queries[rows], deviations)
 
         return scores_of_slice
 
+    def item_scorer(self, items, of_items):
+        """A function from queries and their `Deviations` to their scores with each of some items."""
+        score = self.fitted.grid_scorer(items, of_items)
+        return lambda queries, deviations: self.as_predicted(score(queries, deviations))
+
     def scores_of(self, codes, deviations=None):
         """Scores of rows of codes, as `predict` gives them."""
-        return self._as_predicted(self.fitted.scores(codes, deviations))
+        return self.as_predicted(self.fitted.scores(codes, deviations))
 
-    def _as_predicted(self, scores):
-        """Scores of the estimator in the units that the model predicts in."""
+    def targets(self, ratings):
+        """Ratings as the model is given them in the units of the estimator's network."""
+        for transformer in self.target_transformers:
+            ratings = np.asarray(transformer.transform(ratings.reshape(-1, 1)), dtype=np.float64).ravel()
+        return self.fitted.targets(ratings)
+
+    def as_predicted(self, scores):
+        """Scores of the estimator in the units in which the model predicts."""
         shape = scores.shape
         for transformer in reversed(self.target_transformers):
             scores = np.asarray(transformer.inverse_transform(scores.reshape(-1, 1)), dtype=np.float32)
@@ -247,7 +262,7 @@ class PipelineIdMapper:
         codes, deviations = self.encoded(self._table(0, columns, features), warns=warns, each=True)
         return codes, {column: of_column for column, of_column in deviations.items() if column in columns}
 
-    def _distinct(self, ids, name, column):
+    def distinct(self, ids, name, column):
         """Distinct ids of an argument, and their features where it is a table that has them."""
         ids = plain(ids, name)
         frame = self._features_in(ids, name, column)
@@ -256,7 +271,7 @@ class PipelineIdMapper:
             order = pd.unique(values.positions)
             return take_ids(values, order), _last_rows(frame, values.positions, order)
         has_names = self.fit_names is not None
-        fitted = self._fitted(column)
+        fitted = self.known_ids(column)
         return distinct_ids(ids, name, fitted=fitted, columns=self.names, j=column, has_names=has_names), None
 
     def _features_in(self, table, name, column):
@@ -292,8 +307,8 @@ class PipelineIdMapper:
         frame = self._features_in(users, "users", USER)
         is_one_column = self.fit_names is None and len(names_of(users) or ()) == 1
         is_one_column = is_one_column or (frame is not None and len(columns) == 1)
-        if is_one_column or not is_table(users, self._fitted(USER)):
-            ids, frame = self._distinct(users, "users", USER)
+        if is_one_column or not is_table(users, self.known_ids(USER)):
+            ids, frame = self.distinct(users, "users", USER)
             return {USER: ids}, frame
         rows = distinct_rows(users, "users", [self.names[j] for j in columns])
         if frame is not None:
@@ -302,7 +317,7 @@ class PipelineIdMapper:
             frame = _last_rows(frame, values.positions, of_rows)
         return dict(zip(columns, rows, strict=True)), frame
 
-    def _fitted(self, column):
+    def known_ids(self, column):
         """What tells one id of a column from a collection of ids."""
         return FittedIds(lambda: self._types(column), lambda id_: self._include(column, id_))
 

@@ -45,7 +45,7 @@ class GridScorer:
 
     @torch.no_grad()
     def __init__(self, module: nn.Module, items: Tensor, *, shifts: Shifts | None = None) -> None:
-        self.module = module
+        self.module, self.codes = module, items
         self.items = of_network(module, "encode_items")(items, *_given(shifts))
 
     @torch.no_grad()
@@ -64,8 +64,11 @@ class GridScorer:
         Tensor of shape (n_queries, n_items)
             Scores, in rating units.
         """
+        items = self.items
+        if shifts and not isinstance(items, EncodedItems):  # hooks of the network are not called with shifts
+            items = self.module.encode_items(self.codes, {})
         queries = of_network(self.module, "encode_queries")(queries, *_given(shifts))
-        return of_network(self.module, "score_grid")(queries, self.items)
+        return of_network(self.module, "score_grid")(queries, items)
 
     def item_vectors(self) -> Tensor | None:
         """Vectors of the items, of shape (n_items, width), whose products with `query_vectors` order as scores do.

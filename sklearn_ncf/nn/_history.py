@@ -116,16 +116,28 @@ class InteractionHistory(nn.Module):
         """Take further pairs, none of them taken before, by their table rows; vectors stay as they are."""
         for side, (own, others) in enumerate([(users, items), (items, users)]):
             ids, places = own.unique(return_inverse=True)
-            counts, lift, typical = self.counts[ids], self.lift[ids], self.typical[side]
-            is_new = counts == 0
-            summed = (self.summed[ids] - lift * typical) / self._share_of(counts)
-            summed = summed.masked_fill(is_new, 0)  # what stood there was the mean of the others
-            summed.index_add_(0, places, F.embedding(others, self.weight))
-            counts.index_add_(0, places, counts.new_ones(len(places), 1))
-            missing = 1 - counts.sqrt() / self.typical_root[side].clamp(min=1e-6)
-            lift = missing.clamp(min=0) * (is_new | (lift > 0))
-            self.summed[ids] = summed * self._share_of(counts) + lift * typical
-            self.counts[ids], self.lift[ids] = counts, lift
+            self.summed[ids], self.counts[ids], self.lift[ids] = self._extended(side, ids, places, others)
+
+    @torch.no_grad()
+    def extended(self, column: int, ids: Tensor, places: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+        """Histories of some table rows of a column with further neighbors, and a neighbor's share; none is changed.
+
+        `places` says which of the rows each of the neighbors, by their table rows `others`, belongs to.
+        """
+        summed, counts, _ = self._extended(column, ids, places, others)
+        return summed, self._share_of(counts)
+
+    def _extended(self, side: int, ids: Tensor, places: Tensor, others: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The rows of `summed`, `counts` and `lift` of some ids with further neighbors."""
+        counts, lift, typical = self.counts[ids], self.lift[ids], self.typical[side]
+        is_new = counts == 0
+        summed = (self.summed[ids] - lift * typical) / self._share_of(counts)
+        summed = summed.masked_fill(is_new, 0)  # what stood there was the mean of the others
+        summed.index_add_(0, places, F.embedding(others, self.weight))
+        counts.index_add_(0, places, counts.new_ones(len(places), 1))
+        missing = 1 - counts.sqrt() / self.typical_root[side].clamp(min=1e-6)
+        lift = missing.clamp(min=0) * (is_new | (lift > 0))
+        return summed * self._share_of(counts) + lift * typical, counts, lift
 
     def freeze(self) -> None:
         """Prepare for a training that leaves the vectors as they are."""

@@ -32,6 +32,7 @@ from sklearn_ncf.training._plan import Plan, Strengths, auto_batch_size
 from sklearn_ncf.training._prediction import predict_ratings
 from sklearn_ncf.training._shrinkage import estimate_strengths
 from sklearn_ncf.training._solvers import Solver, is_solver
+from sklearn_ncf.training._users import RidgeOfUsers, UserRows
 
 __all__ = [
     "OPTIMIZERS",
@@ -49,8 +50,10 @@ __all__ = [
     "Plan",
     "RankingObjective",
     "RatingObjective",
+    "RidgeOfUsers",
     "Solver",
     "Strengths",
+    "UserRows",
     "as_tensors",
     "auto_batch_size",
     "best_epoch_of",

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array, csr_array, diags_array
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from sklearn_ncf.interactions import Interactions
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
@@ -14,6 +15,7 @@ from sklearn_ncf.training._conjugate_gradients import STEPS, Block
 from sklearn_ncf.training._objectives import SquaredErrorOfAll
 from sklearn_ncf.training._plan import Plan
 from sklearn_ncf.training._solvers import Solver
+from sklearn_ncf.training._users import UserRows
 
 L2 = 0.5  # weight_decay="auto": of a vector, times a power of the weight of the pairs it stands in
 GROWTH = 0.5  # penalty_growth="auto": that power
@@ -84,6 +86,11 @@ class AlternatingLeastSquares(Solver):
         """Have the sweeps that follow solve for some ids alone, each from all of its pairs."""
         self._sides = self._made_sides(network, interactions, ids)
 
+    @classmethod
+    def users(cls, network, plan, pairs) -> "UsersOfLeastSquares":
+        """What solves for users' vectors."""
+        return UsersOfLeastSquares(network, plan, pairs)
+
     def end_training(self) -> None:
         """Release the pairs, which only training needs."""
         self._sides = []
@@ -141,15 +148,11 @@ class _Side:
     def solve(self, table: Tensor, other: "_Side", plan: Plan) -> float:
         """Set the ids' vectors; return by how much they lower the loss of the pairs that they stand in."""
         if not self.blocks:
-            n_others = len(other.known_places)
-            self.blocks = list(self._made_blocks(table, n_others, plan))
-            if self.pulls and _is_auto(plan):
-                penalty, pull = map(torch.from_numpy, self._penalty(self.known_places, n_others, plan))
-                pulling = penalty * pull
-                self._shares = (pulling / pulling.sum().clamp(min=1e-30)).to(table)
+            penalty = self.penalty(self.weights[self.places], self.n_pairs[self.places], other, plan)
+            self.blocks = list(_blocks(self.pairs, *penalty, plan, table))
         gram, others = other.gram(table), table[self.others]
         squares = None if _is_auto(plan) else others.square().sum(1, keepdim=True)
-        mean = 0.0 if self._shares is None else self._shares @ table[self.known]
+        mean = self.mean(table, other, plan)
         own, lowered = table[self.rows], 0.0
         if self._gram is not None:
             self._gram -= own.T @ own
@@ -163,45 +166,105 @@ class _Side:
             table[self.rows] = own
         return lowered
 
-    def _made_blocks(self, table: Tensor, n_others: int, plan: Plan) -> Iterator[tuple[slice, Block]]:
-        """Blocks of rows small enough that what they read stays in the caches."""
-        indptr = self.pairs.indptr.astype(np.int64)
-        weights = self.pairs.data * np.float32(plan.positive_weight)
-        penalty, pull = self._penalty(self.places, n_others, plan)
-        most = max(1, NUMBERS_PER_BLOCK // table.shape[1])
-        start = 0
-        while start < len(indptr) - 1:
-            stop = int(np.searchsorted(indptr, indptr[start] + most, side="right")) - 1
-            stop = min(max(stop, start + 1), start + most, len(indptr) - 1)
-            inner = slice(indptr[start], indptr[stop])
-            yield (
-                slice(start, stop),
-                Block.of(
-                    indptr[start : stop + 1] - indptr[start],
-                    self.pairs.indices[inner],
-                    weights[inner],
-                    penalty[start:stop],
-                    pull[start:stop],
-                    least=not _is_auto(plan),
-                    device=table.device,
-                ),
-            )
-            start = stop
+    def mean(self, table: Tensor, other: "_Side", plan: Plan) -> Tensor | float:
+        """The mean of the vectors of known ids, to which the penalty draws; 0 where it draws to zero."""
+        if not self.pulls or not _is_auto(plan):
+            return 0.0
+        if self._shares is None:
+            known = self.weights[self.known_places], self.n_pairs[self.known_places]
+            pulling = torch.from_numpy(np.multiply(*self.penalty(*known, other, plan)))
+            self._shares = (pulling / pulling.sum().clamp(min=1e-30)).to(table)
+        return self._shares @ table[self.known]
 
-    def _penalty(self, places: np.ndarray, n_others: int, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
-        """The penalties of some ids, and how far each draws to the mean."""
-        size = self.weights * plan.positive_weight + n_others
-        n_pairs = self.n_pairs[places].clip(min=1)
+    def penalty(
+        self, weights: np.ndarray, n_pairs: np.ndarray, other: "_Side", plan: Plan
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The penalties of ids with some weights and numbers of pairs, and how far each draws to the mean."""
+        n_others, n_pairs = len(other.known_places), n_pairs.clip(min=1)
+        size = weights * plan.positive_weight + n_others
         growth, is_auto = plan.penalty_growth, _is_auto(plan)
         if growth == "auto":
             growth = GROWTH if is_auto else 0.0
         if is_auto:
-            penalty = L2 * size[places] ** growth * (1 + 1 / n_pairs)
+            penalty = L2 * size**growth * (1 + 1 / n_pairs)
         else:
             of_average_id = plan.weight_decay * self.weights.sum() / 2
-            penalty = of_average_id * (size[places] / size[self.known_places].mean()) ** growth
+            mean_size = (self.weights[self.known_places] * plan.positive_weight + n_others).mean()
+            penalty = of_average_id * (size / mean_size) ** growth
         pull = PULLED / (PULLED + n_pairs) * (is_auto and self.pulls)
         return np.minimum(penalty, LARGEST_PENALTY).astype(np.float32), pull.astype(np.float32)
+
+
+def _blocks(
+    pairs: csr_array, penalty: np.ndarray, pull: np.ndarray, plan: Plan, table: Tensor
+) -> Iterator[tuple[slice, Block]]:
+    """Blocks of the rows of a sparse matrix, small enough that what they read of a table stays in the caches."""
+    indptr = pairs.indptr.astype(np.int64)
+    weights = pairs.data * np.float32(plan.positive_weight)
+    most = max(1, NUMBERS_PER_BLOCK // table.shape[1])
+    start = 0
+    while start < len(indptr) - 1:
+        stop = int(np.searchsorted(indptr, indptr[start] + most, side="right")) - 1
+        stop = min(max(stop, start + 1), start + most, len(indptr) - 1)
+        inner = slice(indptr[start], indptr[stop])
+        yield (
+            slice(start, stop),
+            Block.of(
+                indptr[start : stop + 1] - indptr[start],
+                pairs.indices[inner],
+                weights[inner],
+                penalty[start:stop],
+                pull[start:stop],
+                least=not _is_auto(plan),
+                device=table.device,
+            ),
+        )
+        start = stop
+
+
+class UsersOfLeastSquares:
+    """The vectors of users, solved for from all of their pairs, while the network stays as it is.
+
+    Parameters
+    ----------
+    network : EmbeddingNN
+        What the solver has fitted.
+    plan : Plan
+        By which it did.
+    pairs : Interactions
+        All pairs of the training set, each once, with their weights.
+    """
+
+    @torch.no_grad()
+    def __init__(self, network: nn.Module, plan: Plan, pairs: Interactions) -> None:
+        self.plan, self.table, self.pairs = plan, network.embedding.weight, pairs.by_user
+        self.first_user = int(network.first_rows[USER])
+        self.users = _Side(network, USER, pairs.by_user, None)
+        self.items = _Side(network, ITEM, pairs.by_item, None)
+        self.gram = self.items.gram(self.table)
+        self.mean = self.users.mean(self.table, self.items, plan)
+        self.others = self.table[self.users.others]
+        self.squares = None if _is_auto(plan) else self.others.square().sum(1, keepdim=True)
+
+    @torch.no_grad()
+    def __call__(self, rows: UserRows) -> Tensor:
+        """How far from its row in the tables each user is to be, float32 of shape (n_users, width + 1), bias last.
+
+        Pairs of training count too, with the larger of their weights.
+        """
+        shape = len(rows.users), self.pairs.shape[1]
+        places = tuple(part.cpu().numpy() for part in (rows.owners, rows.codes[:, ITEM] + N_SPECIAL))
+        pairs = coo_array((rows.weights.cpu().numpy(), places), shape=shape).tocsr()
+        users = rows.users.cpu().numpy() + N_SPECIAL
+        known = (users >= N_SPECIAL) & (users < self.pairs.shape[0])
+        if known.any():
+            pairs = pairs.maximum(diags_array(known.astype(np.float32)) @ self.pairs[users * known])
+        penalty = self.users.penalty(pairs.sum(axis=1, dtype=np.float64), np.diff(pairs.indptr), self.items, self.plan)
+        before = self.table[rows.users + self.first_user]
+        found = torch.empty_like(before)
+        for part, block in _blocks(pairs, *penalty, self.plan, self.table):
+            found[part], _ = block.solve(before[part], self.others, self.gram, self.squares, self.mean, None)
+        return F.pad((found - before).float(), (0, 1)) + rows.start
 
 
 def _is_auto(plan: Plan) -> bool:

@@ -50,26 +50,20 @@ class Anchor:
         strengths: Strengths | None = None,
     ) -> None:
         self.module = module
-        strengths = strengths or Strengths((objective.bias_l2 / 2,) * len(module.n_ids))
-        rating, bias_rating = RATING, BIAS_RATING
-        if issubclass(objective, RankingObjective):
-            rating, bias_rating = POSITIVE * objective.l2, POSITIVE * objective.bias_l2
-        before, now, bias_prior = (torch.zeros_like(module.embedding.weight[:, 0]) for _ in range(3))
+        self.tables = [module.embedding, *([] if module.bias is None else [module.bias])]
+        now, *pulls = (torch.zeros_like(module.embedding.weight[:, 0]) for _ in range(3))
         for column, (earlier, later) in enumerate(zip(n_before, n_now, strict=True)):
             rows = module.column_rows(column)
-            before[rows], now[rows] = earlier, later
-            bias_prior[rows] = 2 * strengths.biases[column]
-        held = [(module.embedding, strengths.vectors * objective.l2 + rating * before)]
-        if module.bias is not None:
-            held.append((module.bias, bias_prior + bias_rating * before))
-        self.tables = [table for table, _ in held]
+            now[rows] = later
+            for pull, of_column in zip(pulls, prior_strengths(earlier, objective, strengths, column), strict=True):
+                pull[rows] = of_column
         if (now == 0).any():
             for table in self.tables:
                 _hold(table.weight, (now == 0).unsqueeze(1))
-        self.pulls = [pull for _, pull in held]
+        self.pulls = pulls[: len(self.tables)]
         self.strengths = [pull / now.clamp(min=1e-6) for pull in self.pulls]
         self.places = [table.weight.detach().clone() for table in self.tables]
-        self.cosine = None if module.temperature is None else _slopes_of_cosine(module, self.places[0])
+        self.cosine = None if module.temperature is None else slopes_of_cosine(module, self.places[0])
 
     def __call__(self, codes: Tensor) -> Tensor:
         """The mean penalty of a batch's rows of codes."""
@@ -83,8 +77,20 @@ class Anchor:
         return penalty
 
 
+def prior_strengths(
+    n_before: Tensor, objective: type[Objective], strengths: Strengths | None, column: int
+) -> tuple[Tensor, Tensor]:
+    """How strongly vectors and biases of a column's ids are held to their places, after so many earlier rows."""
+    of_bias = strengths.biases[column] if strengths else objective.bias_l2 / 2
+    rating, bias_rating = RATING, BIAS_RATING
+    if issubclass(objective, RankingObjective):
+        rating, bias_rating = POSITIVE * objective.l2, POSITIVE * objective.bias_l2
+    of_vectors = (strengths.vectors if strengths else 1.0) * objective.l2
+    return of_vectors + rating * n_before, 2 * of_bias + bias_rating * n_before
+
+
 @torch.no_grad()
-def _slopes_of_cosine(module: EmbeddingNN, vectors: Tensor) -> Tensor:
+def slopes_of_cosine(module: EmbeddingNN, vectors: Tensor) -> Tensor:
     """How much more a step from some vectors does to a score than with products: the shorter the vector, the more."""
     slopes = torch.ones_like(vectors)
     lengths = vectors[:, : module.gmf_dim].norm(dim=1, keepdim=True).clamp(min=torch.finfo(vectors.dtype).eps)

@@ -1,10 +1,11 @@
 """Solvers: ways to fit a network other than by gradients."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sklearn_ncf.interactions import Interactions
 from sklearn_ncf.training._batches import InteractionDataset
@@ -12,6 +13,7 @@ from sklearn_ncf.training._objectives import Objective
 
 if TYPE_CHECKING:
     from sklearn_ncf.training._plan import Plan
+    from sklearn_ncf.training._users import UserRows
 
 
 class Solver:
@@ -57,6 +59,15 @@ class Solver:
         ids : list of int64 arrays
             Codes of the ids to change, for each column.
         """
+
+    @classmethod
+    def users(cls, network: nn.Module, plan: "Plan", pairs: Interactions) -> Callable[["UserRows"], Tensor] | None:
+        """What solves for the vectors of users from further rows, for `history=`; None for ridge regressions.
+
+        It gets rows of users as `UserRows` and returns how far from its row in the tables of `network`, which stays as
+        it is, each user is to be. `pairs` are all pairs of training, as in `update`.
+        """
+        return None
 
     def end_training(self) -> None:
         """Release what only training needs."""

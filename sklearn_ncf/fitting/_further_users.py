@@ -1,0 +1,83 @@
+"""FurtherUsers: the vectors of users from what they have done since a fit, which changes nothing."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from sklearn_ncf.features import RATINGS
+from sklearn_ncf.interactions import Interactions
+from sklearn_ncf.nn import ITEM, USER, default_settings
+from sklearn_ncf.training import RidgeOfUsers, UserRows
+
+
+class FurtherUsers:
+    """Solve for users, one fitted model's known ones or others, on request; many threads may ask at once.
+
+    Parameters
+    ----------
+    fitted : FittedModel
+    settings : Settings
+        Of the last fit, with a number for each "auto".
+    """
+
+    def __init__(self, fitted, settings):
+        if not isinstance(settings.architecture, str):
+            raise ValueError(
+                f"history= needs one of the networks of {settings.estimator}, whose users have vectors that can be "
+                f"solved for; got architecture={settings.architecture!r}. Use partial_fit instead."
+            )
+        self.fitted, self.ranks = fitted, settings.ranks
+        module, seen, device = fitted.net.module_, fitted.seen, fitted.net.device
+        self.width = module.embedding.weight.shape[1]
+        plan = replace(
+            fitted.net.plan_,
+            weight_decay=settings.weight_decay,
+            positive_weight=settings.params.get("positive_weight", 1.0),
+            penalty_growth=settings.params.get("penalty_growth", "auto"),
+        )
+        solver, self.solver = settings.solver(len(seen.counts)), None
+        if solver is not None:
+            self.solver = solver.users(module, plan, Interactions(seen.pairs, np.ones(len(seen.pairs)), seen.weights))
+        self.weighs_pairs = self.solver is not None
+        if self.solver is None:
+            items = torch.from_numpy(seen.items()).to(device)
+            self.solver = RidgeOfUsers(module.eval(), plan, items, settings.negatives_per_positive)
+
+    @default_settings()
+    def solve(self, users, owners, rows, described=None):
+        """How the vectors and biases of users deviate from those of their codes, as the values of `Deviations`.
+
+        users : codes, -1 for users that are not in the training set
+        owners : the place among `users` of each of the rows
+        rows : `Interactions` of them, the targets in the network's units
+        described : `Deviations` of some users, by their features
+        """
+        seen, device = self.fitted.seen, self.fitted.net.device
+        order = np.argsort(owners, kind="stable")
+        owners, rows = owners[order], rows.take(order)
+        codes = rows.codes.astype(np.int64)
+        has_seen = seen.contain(codes) & (users[owners] >= 0)
+        if self.ranks:  # learned once, they would only pull harder; an unknown item has nothing to tell
+            kept = seen.trained(ITEM, codes[:, ITEM]) & (self.weighs_pairs | ~has_seen)
+            owners, rows, codes, has_seen = owners[kept], rows.take(kept), codes[kept], has_seen[kept]
+        n_further = np.bincount(owners, minlength=len(users))
+        is_first = np.zeros(len(codes), dtype=bool)
+        is_first[np.unique(np.stack([owners, codes[:, ITEM]], axis=1), axis=0, return_index=True)[1]] = True
+        told = seen.trained(ITEM, codes[:, ITEM])
+        n_before = np.where(users >= 0, seen.n_rows_of(USER, users), 0)
+        start = np.zeros((len(users), self.width + 1), dtype=np.float32)
+        if described is not None:
+            places, values = described
+            start[places] = values * (RATINGS / (n_further[places] + RATINGS))[:, None]
+        weights = np.ones(len(codes)) if rows.weights is None else rows.weights
+        values = self.solver(
+            UserRows(
+                *(torch.from_numpy(part).to(device) for part in (users.astype(np.int64), start)),
+                torch.from_numpy(n_before.astype(np.float32)).to(device),
+                *(torch.from_numpy(part).to(device) for part in (owners.astype(np.int64), codes)),
+                *(torch.from_numpy(np.asarray(part, np.float32)).to(device) for part in (rows.targets, weights)),
+                *(torch.from_numpy(part).to(device) for part in (told, told & is_first & ~has_seen)),
+            )
+        )
+        return values.cpu().numpy()

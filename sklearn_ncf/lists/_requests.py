@@ -1,0 +1,99 @@
+"""Requests: arrays from which one user's list is made at the cost of the request alone."""
+
+import numpy as np
+import pandas as pd
+
+from sklearn_ncf.encoding import MISSING, as_objects
+from sklearn_ncf.nn import ITEM, USER
+
+
+class Requests:
+    """What a request for one user reads of a fitted model; nothing in it changes.
+
+    Parameters
+    ----------
+    ids : PipelineIdMapper
+    items, item_codes : arrays
+        Raw ids and codes of the candidates.
+
+    Attributes
+    ----------
+    columns : function from raw items to where those of them that are candidates stand among these
+    products : Products or None
+        Of the candidates, where scores are products of vectors.
+    """
+
+    def __init__(self, ids, items, item_codes):
+        self.ids, fitted = ids, ids.fitted
+        self.items, self.item_codes = items, item_codes
+        users, self.user_codes = ids.all_named(USER)
+        self._users, self._items = (_hashed(known) for known in (users, items))
+        self.columns = places_among_ids(items)
+        self.products = None if ids.target_transformers or not len(items) else fitted.products(item_codes)
+        self._all_trained = bool(fitted.seen.trained(ITEM, item_codes).all())
+        n_users = len(ids.estimator.encoder_.categories_[USER])
+        self._seen = [
+            (pairs[:, ITEM], np.searchsorted(np.ascontiguousarray(pairs[:, USER]), np.arange(n_users + 1)))
+            for pairs in (fitted.seen.pairs, fitted.seen.held_out)
+        ]
+        self._columns = np.full(len(ids.estimator.encoder_.categories_[ITEM]), MISSING)
+        self._columns[item_codes] = np.arange(len(items))
+
+    def user(self, user):
+        """The code of a raw user, and whether it is the user's own."""
+        place = _place(self._users, user)
+        if place != MISSING:
+            return self.user_codes[place], True
+        return (MISSING if user is None else self.ids.codes_of(USER, as_objects([user]))[0]), False
+
+    def codes(self, items):
+        """Codes of raw items."""
+        items = list(items)
+        columns = _places(self._items, items)
+        codes = np.where(columns == MISSING, MISSING, self.item_codes[columns])
+        unknown = np.flatnonzero(columns == MISSING)
+        if len(unknown):
+            codes[unknown] = self.ids.codes_of(ITEM, as_objects([items[place] for place in unknown]))
+        return codes
+
+    def seen_columns(self, code):
+        """Where the items that a user has had stand among the candidates."""
+        had = [items[first[code] : first[code + 1]] for items, first in self._seen]
+        columns = self._columns[np.concatenate(had)]
+        return columns[columns != MISSING]
+
+    def has_products_for(self, code, has_history):
+        """Whether scores of a user are products: the score of a pair of two unknown ids is none."""
+        knows = has_history or self._all_trained or self.ids.fitted.seen.trained(USER, np.array([code]))[0]
+        return self.products is not None and knows
+
+
+def _hashed(ids):
+    """Ids as an index that has filled its hash table, which pandas would show to other threads half filled."""
+    index = pd.Index(ids, dtype=ids.dtype)
+    index.get_indexer(index[:1])
+    return index
+
+
+def places_among_ids(ids):
+    """A function from raw ids to the places that those of them that are among some ids have there."""
+    index = _hashed(ids)
+
+    def places(asked):
+        found = _places(index, asked)
+        return found[found != MISSING]
+
+    return places
+
+
+def _places(index, ids):
+    return np.array([_place(index, id_) for id_ in ids], dtype=np.intp)
+
+
+def _place(index, id_):
+    """The place of an id in an index, -1 where it is not in it."""
+    try:
+        place = index.get_loc(id_)
+    except (KeyError, TypeError):  # a type of id that the index cannot hold
+        return MISSING
+    return place if isinstance(place, int) else MISSING

@@ -1,0 +1,219 @@
+"""Users' vectors and biases from rows that training has not seen, while the network stays as it is."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from sklearn_ncf.nn import ITEM, USER, history_of
+from sklearn_ncf.training._anchor import prior_strengths, slopes_of_cosine
+from sklearn_ncf.training._objectives import Objective, RankingObjective
+from sklearn_ncf.training._plan import Plan
+
+STEPS = 3  # of ratings, which are nearly linear in what is sought,
+RANKING_STEPS = 6  # and of lists
+HALVINGS = 4  # of a step that would make a user's loss larger, before it is left out
+SMALLEST_ERROR = 0.01  # in spreads of the ratings: else the weight of an absolute error has no limit
+NEGATIVES = 1024  # items that stand for all in lists,
+DRAWS = 256  # and how many of them, at least, each positive is compared with
+USERS_AT_ONCE = 32  # in lists, whose negatives are the same for all: bounds the memory
+
+
+class UserRows(NamedTuple):
+    """Rows of some users that training has not seen, one user's behind the other's.
+
+    users : int64 of shape (n_users,), codes, -1 for users that are not in the training set
+    start : float32 of shape (n_users, width + 1), how far from its row in the tables each user starts, bias last
+    n_before : float32 of shape (n_users,), weight of the user's rows in training
+    owners : int64 of shape (n_rows,), places among `users`, rising
+    codes : int64 of shape (n_rows, n_columns)
+    targets, weights : float32 of shape (n_rows,)
+    told, is_new : bool of shape (n_rows,), whether the row's pair is part of the user's history in the network, and
+        whether the row is the first of a pair that is to become part of it
+    """
+
+    users: Tensor
+    start: Tensor
+    n_before: Tensor
+    owners: Tensor
+    codes: Tensor
+    targets: Tensor
+    weights: Tensor
+    told: Tensor
+    is_new: Tensor
+
+    def within(self, users: slice) -> "UserRows":
+        """Those of a slice of the users."""
+        first, last = torch.searchsorted(self.owners, torch.tensor([users.start, users.stop], device=self.users.device))
+        of_rows = (part[first:last] for part in self[3:])
+        part = UserRows(*(of_user[users] for of_user in self[:3]), *of_rows)
+        return part._replace(owners=part.owners - users.start)
+
+
+class RidgeOfUsers:
+    r"""A few ridge regressions for the vector and the bias of each user, given all items.
+
+    The losses of a user's rows are replaced by squares with the same slopes :math:`g` and curvatures :math:`h`. With
+    :math:`X` the slopes of the rows' scores, :math:`S` the strengths with which a user is held to its place and
+    :math:`d` how far it is from there, the user takes the step :math:`-(X^\top h X + S)^{-1} (X^\top g + S d)`.
+
+    The curvature of a rating's loss is that of the square that has its slope and its minimum (iteratively reweighted
+    least squares). In lists of positives and negatives it is :math:`|g|` at least, which is no less than the curvature
+    of a logistic loss. A step that makes a user's loss larger is halved.
+
+    Parameters
+    ----------
+    network : EmbeddingNN
+        Stays as it is.
+    plan : Plan
+        Its objective, and what the ratings of the fit have said of the prior.
+    items : Tensor of shape (n_items,), int64
+        Codes of the items that may be negatives.
+    n_negatives : int or None
+        How many of them a positive was compared with in training; None for ratings.
+    """
+
+    def __init__(self, network: nn.Module, plan: Plan, items: Tensor, n_negatives: int | None = None) -> None:
+        self.network, self.plan = network, plan
+        self.objective: Objective = plan.objective(plan.scale).to(items.device)
+        self.ranks = isinstance(self.objective, RankingObjective)
+        if self.ranks:
+            generator = torch.Generator(items.device).manual_seed(0)
+            order = torch.randperm(len(items), generator=generator, device=items.device)
+            self.n_items = len(items)
+            self.negatives = items[order[:NEGATIVES].sort().values]
+            width = min(n_negatives, len(self.negatives))
+            n_lists = -(-DRAWS // width)
+            draws = torch.rand(n_lists, len(self.negatives), generator=generator, device=items.device)
+            self.lists = draws.argsort(dim=1)[:, :width]  # places among the negatives, the same for each positive
+
+    @torch.no_grad()
+    def __call__(self, rows: UserRows) -> Tensor:
+        """How far from its row in the tables each user is to be, float32 of shape (n_users, width + 1), bias last."""
+        at_once = USERS_AT_ONCE if self.ranks else max(1, len(rows.users))
+        parts = [slice(start, start + at_once) for start in range(0, len(rows.users), at_once)]
+        return torch.cat(
+            [self._solved(rows.within(slice(part.start, min(part.stop, len(rows.users))))) for part in parts]
+        )
+
+    def _solved(self, rows: UserRows) -> Tensor:
+        network, owners = self.network, rows.owners
+        codes = rows.codes
+        if self.ranks:
+            others = codes.new_full((len(rows.users), len(self.negatives), codes.shape[1]), -1)
+            others[..., USER], others[..., ITEM] = rows.users.unsqueeze(1), self.negatives
+            codes = torch.cat([codes, others.flatten(0, 1)])
+            owners = torch.cat([owners, torch.arange(len(rows.users)).repeat_interleave(len(self.negatives))])
+        table_rows = network.table_rows(codes)
+        vectors, biases = network.vectors(table_rows), network.summed_bias(table_rows)
+        of_users = rows.users + network.first_rows[USER]
+        change = rows.start.to(vectors)
+        history = history_of(network)
+        if history is not None:
+            new, told, items = rows.is_new, rows.told.nonzero().squeeze(1), table_rows[: len(rows.codes), ITEM]
+            summed, share = history.extended(USER, of_users, rows.owners[new], items[new])
+            change[:, :-1] += summed - history.summed[of_users]
+            # a row is no part of the history from which it is predicted
+            vectors[told, USER] -= history.weight[items[told]] * share[rows.owners[told]]
+        vectors[:, USER] += change[owners, :-1]
+        biases += change[owners, -1]
+        strengths = self._strengths(rows, network.embedding.weight[of_users])
+        moved = torch.zeros_like(strengths)
+
+        def scored(moved: Tensor) -> Tensor:
+            shifted = vectors.clone()
+            shifted[:, USER] += moved[owners, :-1].to(vectors)
+            return network.score(shifted, biases + moved[owners, -1].to(vectors))
+
+        def losses(scores: Tensor) -> Tensor:
+            of_rows = self._losses(scores, rows)
+            return torch.zeros_like(moved[:, 0]).index_add_(0, rows.owners, of_rows)
+
+        def penalized(moved: Tensor) -> Tensor:
+            return losses(scored(moved)) + (strengths * moved.square()).sum(1) / 2
+
+        loss = penalized(moved)
+        for _ in range(RANKING_STEPS if self.ranks else STEPS):
+            scores, slopes = self._slopes(vectors, biases, owners, moved)
+            gradient, curvature = self._gradient_and_curvature(scores, rows)
+            right_side = torch.zeros_like(moved).index_add_(0, owners, slopes * gradient.unsqueeze(1))
+            matrices = _products(slopes, curvature, owners, len(moved))
+            matrices.diagonal(dim1=1, dim2=2).add_(strengths + 1e-6)
+            step = torch.linalg.solve(matrices, -(right_side + strengths * moved))
+            share = torch.ones_like(loss)
+            for halving in range(HALVINGS + 1):
+                tried = penalized(moved + step * share.unsqueeze(1))
+                worse = ~(tried <= loss)
+                if not worse.any():
+                    break
+                share[worse] = share[worse] / 2 if halving < HALVINGS else 0
+            moved = moved + step * share.unsqueeze(1)
+            loss = torch.where(worse, loss, tried)
+        return (change + moved).float()
+
+    def _strengths(self, rows: UserRows, places: Tensor) -> Tensor:
+        """How strongly each component of the users' vectors and, last, biases is held to its place."""
+        network, plan = self.network, self.plan
+        of_vectors, of_bias = prior_strengths(rows.n_before, plan.objective, plan.strengths, USER)
+        of_vectors = of_vectors.unsqueeze(1).expand(-1, places.shape[1])
+        if network.temperature is not None:
+            of_vectors = of_vectors * slopes_of_cosine(network, places)
+        return torch.cat([of_vectors, of_bias.unsqueeze(1)], dim=1)
+
+    def _slopes(self, vectors: Tensor, biases: Tensor, owners: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores, and how they change with their users' vectors and biases."""
+        with torch.enable_grad():
+            shifted = vectors.clone()
+            shifted[:, USER] += moved[owners, :-1].to(vectors)
+            shifted.requires_grad_()
+            biases = (biases + moved[owners, -1].to(biases)).requires_grad_()
+            scores = self.network.score(shifted, biases)
+            slopes, of_bias = torch.autograd.grad(scores.sum(), [shifted, biases])
+        if self.network.bias is None:
+            of_bias = torch.zeros_like(of_bias)
+        return scores.detach(), torch.cat([slopes[:, USER], of_bias.unsqueeze(1)], dim=1).to(moved)
+
+    def _losses(self, scores: Tensor, rows: UserRows) -> Tensor:
+        """The loss of each row, in which its weight is; `scores` are those of rows and of the users' negatives."""
+        if not self.ranks:
+            return self.objective.row_loss(scores.float(), rows.targets, "none") / self.objective.unit * rows.weights
+        n_rows, n_lists = len(rows.owners), len(self.lists)
+        own, others = scores.float().split([n_rows, len(scores) - n_rows])
+        others = others.view(len(rows.users), -1)[rows.owners]
+        others = others.masked_fill(self._had(rows)[rows.owners], -torch.inf)[:, self.lists].flatten(0, 1)
+        lists = torch.cat([own.repeat_interleave(n_lists).unsqueeze(1), others], dim=1)
+        n_had = torch.bincount(rows.owners)[rows.owners].repeat_interleave(n_lists)
+        share = self.n_items / (self.lists.shape[1] * n_had.float())
+        return self.objective.list_loss(lists, share).view(n_rows, n_lists).mean(1) * rows.weights
+
+    def _had(self, rows: UserRows) -> Tensor:
+        """Which of the negatives each user has had, bool of shape (n_users, n_negatives)."""
+        places = torch.searchsorted(self.negatives, rows.codes[:, ITEM].contiguous()).clamp(max=len(self.negatives) - 1)
+        found = self.negatives[places] == rows.codes[:, ITEM]
+        had = torch.zeros(len(rows.users), len(self.negatives), dtype=torch.bool, device=places.device)
+        had[rows.owners[found], places[found]] = True
+        return had
+
+    def _gradient_and_curvature(self, scores: Tensor, rows: UserRows) -> tuple[Tensor, Tensor]:
+        """How the loss changes with each score, and a curvature."""
+        with torch.enable_grad():
+            scores = scores.float().requires_grad_()
+            (gradient,) = torch.autograd.grad(self._losses(scores, rows).sum(), scores, create_graph=self.ranks)
+            if not self.ranks:
+                errors = (scores.detach() - rows.targets).abs()
+                return gradient, gradient.abs() / errors.clamp(min=SMALLEST_ERROR * self.plan.scale)
+            curvature = gradient.detach().abs()
+            is_own = torch.arange(len(scores), device=scores.device) < len(rows.owners)
+            for part in (is_own, ~is_own):
+                if gradient.requires_grad:
+                    (change,) = torch.autograd.grad((gradient * part).sum(), scores, retain_graph=True)
+                    curvature = torch.where(part, curvature.maximum(change), curvature)
+        return gradient.detach(), curvature
+
+
+def _products(slopes: Tensor, curvature: Tensor, owners: Tensor, n_users: int) -> Tensor:
+    """Sums of the outer products of rows with themselves, weighted, for each user."""
+    order = owners.argsort(stable=True)
+    counts = torch.bincount(owners, minlength=n_users).tolist()
+    parts = (slopes[order].split(counts), (slopes * curvature.unsqueeze(1))[order].split(counts))
+    return torch.stack([own.T @ weighted for own, weighted in zip(*parts, strict=True)])
