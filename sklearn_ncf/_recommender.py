@@ -7,7 +7,7 @@ from numbers import Integral
 import numpy as np
 
 from sklearn_ncf._numbers import as_python
-from sklearn_ncf._sklearn_compat import Interval, validate_params
+from sklearn_ncf._sklearn_compat import Interval, validate_parameter_constraints, validate_params
 from sklearn_ncf._warnings import warn_caller
 from sklearn_ncf.encoding import MISSING, Vocabulary
 from sklearn_ncf.fitting import Deviations, further_users_of
@@ -28,11 +28,8 @@ from sklearn_ncf.lists import (
 )
 from sklearn_ncf.nn import ITEM, USER
 
-PARAMETERS = {
-    "n_items": [Interval(Integral, 1, None, closed="left")],
-    "exclude_seen": ["boolean"],
-    "verbose": ["verbose"],
-}
+OF_ONE = {"n_items": [Interval(Integral, 1, None, closed="left")], "exclude_seen": ["boolean"]}
+PARAMETERS = OF_ONE | {"verbose": ["verbose"]}
 
 
 class Recommender:
@@ -113,7 +110,6 @@ class Recommender:
         rows, columns, ranks, scores = best_lists(score, len(codes), selection.width, n_items, "users", verbose)
         return as_frame(queries, rows, ids.names[ITEM], candidates[0], columns, ranks, scores)
 
-    @validate_params(PARAMETERS, prefer_skip_nested_validation=True)
     def recommend_one(self, user=None, n_items=10, *, items=None, exclude=None, history=None, exclude_seen=True):
         """Recommend the items with the highest scores to one user: the fastest way.
 
@@ -151,6 +147,8 @@ class Recommender:
         TypeError, ValueError
             As in :func:`recommend`.
         """
+        given = {"n_items": n_items, "exclude_seen": exclude_seen}
+        validate_parameter_constraints(OF_ONE, given, "Recommender.recommend_one")
         requests, ids = self._requests, self._ids
         code, is_own = requests.user(user)
         query = np.full((1, ids.n_columns - 1), MISSING, dtype=np.int64)

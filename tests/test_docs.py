@@ -123,7 +123,8 @@ def test_code_to_copy_shows_lists_by_a_ranker(path):
                 rankers.update(ast.unparse(target) for target in node.targets)
     for name, call, _ in calls(tree):
         if name == "recommend":
-            assert ast.unparse(call.args[0]) in rankers
+            is_method = isinstance(call.func, ast.Attribute)
+            assert ast.unparse(call.func.value if is_method else call.args[0]) in rankers
 
 
 @pytest.mark.parametrize("path", mentioning("genre"), ids=name_of)

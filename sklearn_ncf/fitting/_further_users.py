@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from sklearn_ncf.features import RATINGS
-from sklearn_ncf.interactions import Interactions
+from sklearn_ncf.interactions import Interactions, SeenByUser
 from sklearn_ncf.nn import ITEM, USER, default_settings
 from sklearn_ncf.training import RidgeOfUsers, UserRows
 
@@ -29,6 +29,7 @@ class FurtherUsers:
             )
         self.fitted, self.ranks = fitted, settings.ranks
         module, seen, device = fitted.net.module_, fitted.seen, fitted.net.device
+        self.trained = SeenByUser(seen, held_out=False)
         self.width = module.embedding.weight.shape[1]
         plan = replace(
             fitted.net.plan_,
@@ -57,13 +58,25 @@ class FurtherUsers:
         order = np.argsort(owners, kind="stable")
         owners, rows = owners[order], rows.take(order)
         codes = rows.codes.astype(np.int64)
-        has_seen = seen.contain(codes) & (users[owners] >= 0)
+        n_items = len(seen.counts[ITEM])
+        pairs = owners * n_items + codes[:, ITEM]
+        known = np.flatnonzero(users >= 0)
+        has_seen = np.zeros(len(codes), dtype=bool)
+        if len(known):
+            places, items = self.trained.items_of(users[known])
+            has_seen = np.isin(pairs, known[places] * n_items + items)
         if self.ranks:  # learned once, they would only pull harder; an unknown item has nothing to tell
             kept = seen.trained(ITEM, codes[:, ITEM]) & (self.weighs_pairs | ~has_seen)
-            owners, rows, codes, has_seen = owners[kept], rows.take(kept), codes[kept], has_seen[kept]
+            owners, rows, codes, has_seen, pairs = (
+                owners[kept],
+                rows.take(kept),
+                codes[kept],
+                has_seen[kept],
+                pairs[kept],
+            )
         n_further = np.bincount(owners, minlength=len(users))
         is_first = np.zeros(len(codes), dtype=bool)
-        is_first[np.unique(np.stack([owners, codes[:, ITEM]], axis=1), axis=0, return_index=True)[1]] = True
+        is_first[np.unique(pairs, return_index=True)[1]] = True
         told = seen.trained(ITEM, codes[:, ITEM])
         n_before = np.where(users >= 0, seen.n_rows_of(USER, users), 0)
         start = np.zeros((len(users), self.width + 1), dtype=np.float32)

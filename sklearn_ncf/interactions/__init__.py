@@ -1,9 +1,10 @@
 """Encoded rows, and what those of all fits have shown."""
 
 from sklearn_ncf.interactions._interactions import Interactions
-from sklearn_ncf.interactions._seen import Seen
+from sklearn_ncf.interactions._seen import Seen, SeenByUser
 
 __all__ = [
     "Interactions",
     "Seen",
+    "SeenByUser",
 ]

@@ -167,6 +167,32 @@ class Seen:
         return _distinct_pairs(self.pairs, self.held_out)
 
 
+class SeenByUser:
+    """The pairs of a `Seen`, those that validated too, by user: what a request reads takes the time of its own users.
+
+    Parameters
+    ----------
+    seen : Seen
+    held_out : bool
+        Whether the pairs that validated count.
+    """
+
+    def __init__(self, seen, *, held_out):
+        parts = [seen.pairs, seen.held_out] if held_out else [seen.pairs]
+        users = [np.arange(len(seen.counts[0]) - N_SPECIAL + 1)]
+        self._parts = [(pairs[:, 1], np.searchsorted(np.ascontiguousarray(pairs[:, 0]), *users)) for pairs in parts]
+
+    def items_of(self, users):
+        """Items of known users: positions among `users` and codes of items."""
+        found = []
+        for items, first in self._parts:
+            n_items = first[users + 1] - first[users]
+            positions = np.repeat(np.arange(len(users)), n_items)
+            rows = np.arange(len(positions)) + np.repeat(first[users] - (np.cumsum(n_items) - n_items), n_items)
+            found.append((positions, items[rows]))
+        return tuple(map(np.concatenate, zip(*found, strict=True)))
+
+
 def _place_among(ids, codes):
     """The place of each code among ids, -1 where it is none of them."""
     place = np.full(max(ids.max(initial=0), codes.max(initial=0)) + N_SPECIAL + 1, -1)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_ncf.encoding import MISSING, as_objects
+from sklearn_ncf.interactions import SeenByUser
 from sklearn_ncf.nn import ITEM, USER
 
 
@@ -31,11 +32,7 @@ class Requests:
         self.columns = places_among_ids(items)
         self.products = None if ids.target_transformers or not len(items) else fitted.products(item_codes)
         self._all_trained = bool(fitted.seen.trained(ITEM, item_codes).all())
-        n_users = len(ids.estimator.encoder_.categories_[USER])
-        self._seen = [
-            (pairs[:, ITEM], np.searchsorted(np.ascontiguousarray(pairs[:, USER]), np.arange(n_users + 1)))
-            for pairs in (fitted.seen.pairs, fitted.seen.held_out)
-        ]
+        self._seen = SeenByUser(fitted.seen, held_out=True)
         self._columns = np.full(len(ids.estimator.encoder_.categories_[ITEM]), MISSING)
         self._columns[item_codes] = np.arange(len(items))
 
@@ -58,8 +55,8 @@ class Requests:
 
     def seen_columns(self, code):
         """Where the items that a user has had stand among the candidates."""
-        had = [items[first[code] : first[code + 1]] for items, first in self._seen]
-        columns = self._columns[np.concatenate(had)]
+        _, items = self._seen.items_of(np.array([code]))
+        columns = self._columns[items]
         return columns[columns != MISSING]
 
     def has_products_for(self, code, has_history):
@@ -87,6 +84,11 @@ def places_among_ids(ids):
 
 
 def _places(index, ids):
+    """The place of each of some ids in an index, -1 where it is not in it."""
+    ids = list(ids)
+    array = as_objects(ids) if index.dtype == object else np.asarray(ids)
+    if array.dtype == index.dtype:
+        return index.get_indexer(array)
     return np.array([_place(index, id_) for id_ in ids], dtype=np.intp)
 
 
