@@ -244,7 +244,7 @@ def test_the_history_of_an_unknown_user_says_what_the_same_rows_say_in_fit(ratin
     weight = np.random.RandomState(0).uniform(0.1, 5, size=len(y))
     model = BiasRegressor().fit(X, y, sample_weight=weight)
     rows = X["user"] == 3
-    history = X[rows].assign(user=999, rating=y[rows], weight=weight[rows])
+    history = X[rows].assign(user=999, rating=y[rows], weight=weight[rows] / weight.mean())
     items = np.sort(X["item"].unique())
     predicted = Recommender(model).predict(pd.DataFrame({"user": 999, "item": items}), history=history)
     np.testing.assert_allclose(predicted, model.predict(pd.DataFrame({"user": 3, "item": items})), rtol=1e-8)

@@ -64,7 +64,8 @@ class BiasRegressor(RegressorMixin, Baseline):
     .. math:: \sum w_{ui} (r_{ui} - \mu - b_u - b_i)^2 + \lambda \sum b_u^2 + \lambda \sum b_i^2,
 
     which is equation 3 of Koren (2008). A weight of 2 means what two equal rows mean. Unknown ids have the bias zero;
-    a missing id has a bias where `fit` has seen it. Predictions may leave the range of the ratings.
+    a missing id has a bias where `fit` has seen it. Predictions may leave the range of the ratings. The `history` of
+    :func:`~sklearn_ncf.recommend` moves a user's bias to the solution with these further rows, given the items' biases.
 
     On MovieLens-100K and 1M and on Allrecipes, 5 is close to the best shrinkage for random held-out ratings; what is
     best for a table is found by a search, as for any parameter.
@@ -168,8 +169,9 @@ class BiasRegressor(RegressorMixin, Baseline):
         weights = weights / largest
         mean = np.average(targets, weights=weights)
         users, items = (rows.codes[:, column] + N_SPECIAL for column in (USER, ITEM))
-        of_users, of_items = _biases(users, items, targets - mean, weights, float(self.shrinkage) / largest, n_ids)
-        held = np.bincount(users, rows.weights, n_ids[USER]) + float(self.shrinkage)
+        shrinkage = float(self.shrinkage) / largest
+        of_users, of_items = _biases(users, items, targets - mean, weights, shrinkage, n_ids)
+        held = (np.bincount(users, weights, n_ids[USER]) + shrinkage) / weights.mean()
         return Effects(float(mean * scale), of_users * scale, of_items * scale, held)
 
 

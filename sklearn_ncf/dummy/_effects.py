@@ -14,8 +14,8 @@ class Effects(NamedTuple):
 
     mean : float, in every score
     of_users, of_items : float64 of shape (n_ids + 2,), those of the missing and of the unknown id first
-    held : float64 of shape (n_users + 2,), how strongly a user's effect is held to its place, in rows of weight 1; None
-        where users have no effects
+    held : float64 of shape (n_users + 2,), how strongly a user's effect is held to its place, in rows of average
+        weight; None where users have no effects
     """
 
     mean: float
