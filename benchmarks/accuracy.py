@@ -10,6 +10,7 @@ import io
 from statistics import mean
 
 import numpy as np
+from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 from sklearn.model_selection import KFold, PredefinedSplit, ShuffleSplit
@@ -18,6 +19,7 @@ from sklearn.preprocessing import OneHotEncoder
 from benchmarks.ratings import load, opened, surprise_trainset
 from benchmarks.timing import seconds
 from sklearn_ncf import IdEncoder, NCFRegressor
+from sklearn_ncf.dummy import BiasRegressor
 
 LECTURE = {
     "architecture": "mlp",
@@ -33,14 +35,6 @@ LECTURE = {
     "max_epochs": 3,
 }
 BEST = {"embedding_dim": 128, "max_epochs": 40}
-
-
-class GlobalMean:
-    def fit(self, X, y):
-        self.mean_ = y.mean()
-
-    def predict(self, X):
-        return np.full(len(X), self.mean_)
 
 
 class SurpriseModel:
@@ -99,7 +93,8 @@ class Boosting:
 
 
 MODELS = {
-    "global mean": GlobalMean,
+    "BiasRegressor()": BiasRegressor,
+    "global mean": DummyRegressor,
     "HistGradientBoostingRegressor": Boosting,
     "Surprise BaselineOnly (biases)": lambda: SurpriseModel("BaselineOnly"),
     "Surprise SVD": lambda: SurpriseModel("SVD"),

@@ -7,20 +7,16 @@ import argparse
 import warnings
 from statistics import mean
 
-from sklearn.linear_model import Ridge
 from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import ShuffleSplit
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
 
 from benchmarks.accuracy import SurpriseModel, ratings_of
 from sklearn_ncf import NCFRegressor
+from sklearn_ncf.dummy import BiasRegressor
 
 MODELS = {
+    "BiasRegressor()": BiasRegressor,
     "Surprise BaselineOnly": lambda: SurpriseModel("BaselineOnly"),
-    "ridge regression on one-hot ids, alpha=5": lambda: make_pipeline(
-        OneHotEncoder(handle_unknown="ignore"), Ridge(alpha=5)
-    ),
     "NCFRegressor()": lambda: NCFRegressor(random_state=0, device="cpu"),
 }
 SIZES = (500, 1_000, 5_000, 20_000)

@@ -23,16 +23,9 @@ from threadpoolctl import threadpool_limits
 from benchmarks.ratings import load, opened
 from benchmarks.timing import in_turn, seconds
 from sklearn_ncf import NCFRanker
+from sklearn_ncf.dummy import PopularityRanker
 from sklearn_ncf.metrics import hit_rate_at_k, ndcg_at_k, recall_at_k
 from sklearn_ncf.model_selection import LeaveLastOut
-
-
-class Popularity:
-    def fit(self, X):
-        self.counts_ = np.bincount(X[:, 1])
-
-    def score(self, users, items):
-        return self.counts_[items].astype(np.float32)
 
 
 class Factors:
@@ -75,15 +68,22 @@ class Implicit(Factors):
         self.users_, self.items_ = model.user_factors, model.item_factors
 
 
-class Ours:
-    def __init__(self, *args, seed=0, **params):
-        self.model = NCFRanker(*args, random_state=seed, device="cpu", **params)
+class Ranker:
+    """An estimator of this library."""
+
+    def __init__(self, model):
+        self.model = model
 
     def fit(self, X):
         self.model.fit(X)
 
     def score(self, users, items):
         return self.model.predict(np.stack([users, items], axis=1))
+
+
+class Ours(Ranker):
+    def __init__(self, *args, seed=0, **params):
+        super().__init__(NCFRanker(*args, random_state=seed, device="cpu", **params))
 
 
 class Sum:
@@ -119,7 +119,7 @@ PAPER = {
     "max_epochs": 15,
 }
 MODELS = {
-    "popularity": Popularity,
+    "`PopularityRanker()`": lambda: Ranker(PopularityRanker()),
     "PureSVD, rank 32": lambda: PureSVD(32),
     "`implicit` BPR": lambda: Implicit("BPR", factors=64, learning_rate=0.02, regularization=0.01, iterations=200),
     "`implicit` ALS": lambda: Implicit("ALS", factors=128, regularization=30.0, alpha=2.0, iterations=15),
@@ -189,11 +189,8 @@ def paper_validation():
     return X[~last], users, np.column_stack([films, others])
 
 
-class Fitted(Ours):
+class Fitted(Ranker):
     """A model that has been fitted already."""
-
-    def __init__(self, model):
-        self.model = model
 
     def fit(self, X):
         pass

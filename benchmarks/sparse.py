@@ -17,6 +17,7 @@ from benchmarks.ranking import Implicit
 from benchmarks.ratings import opened
 from benchmarks.timing import seconds
 from sklearn_ncf import NCFRanker
+from sklearn_ncf.dummy import PopularityRanker
 from sklearn_ncf.metrics import RankingScorer
 
 DATA = ("beauty", "yelp", "ml100k")
@@ -104,11 +105,15 @@ def recency(X, decay):
     return np.maximum(decay ** (last - np.arange(len(X))), 0.02)
 
 
-def ours(train, test, decay=None, **params):
+def scored(model, train, test, decay=None):
     """Seconds of a fit, HR@10 and NDCG@10."""
-    model = NCFRanker(random_state=0, device="cpu", **params)
     taken = seconds(model.fit, train, sample_weight=None if decay is None else recency(train, decay))
     return taken, RankingScorer("hit_rate")(model, test), RankingScorer("ndcg")(model, test)
+
+
+def ours(train, test, decay=None, **params):
+    """The same for a ranker with some parameters."""
+    return scored(NCFRanker(random_state=0, device="cpu", **params), train, test, decay)
 
 
 def theirs(train, test, name="ALS", decay=None, **params):
@@ -174,6 +179,8 @@ def main():
         if arguments.weights:
             earlier, validation = split(train)
             print(f"\n{name}, on the validation set:\n| positive_weight | HR@10 | NDCG@10 |\n|---|---|---|")
+            _, hits, ndcg = scored(PopularityRanker(), earlier, validation)
+            print(f"| popularity | {hits:.4f} | {ndcg:.4f} |", flush=True)
             for weight in ("auto", *WEIGHTS):
                 _, hits, ndcg = ours(earlier, validation, positive_weight=weight)
                 print(f"| {weight} | {hits:.4f} | {ndcg:.4f} |", flush=True)
@@ -188,6 +195,7 @@ def main():
                 print(f"| {run.__name__} {params} | {hits:.4f} | {ndcg:.4f} | {taken:.1f} s |", flush=True)
             continue
         models = {
+            "`PopularityRanker()`": lambda train=train, test=test: scored(PopularityRanker(), train, test),
             "`NCFRanker()`": lambda train=train, test=test: ours(train, test),
             "`implicit` ALS, 256 factors, alpha 40, regularization 50": lambda train=train, test=test: theirs(
                 train, test, factors=256, alpha=40.0, regularization=50.0, iterations=EPOCHS

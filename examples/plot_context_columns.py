@@ -21,6 +21,7 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_ncf import NCFRegressor
 from sklearn_ncf.datasets import load_movielens
+from sklearn_ncf.dummy import BiasRegressor
 
 frame = load_movielens().frame
 time = pd.to_datetime(frame["timestamp"], unit="s").dt
@@ -28,8 +29,11 @@ frame["month"], frame["hour"] = time.strftime("%Y-%m"), time.hour
 train, test = train_test_split(frame, test_size=0.2, random_state=0)
 
 # %%
-# A context column is used as soon as it is in the table.
-models, errors = {}, {}
+# A context column is used as soon as it is in the table. The first line is a baseline without tastes or context.
+baseline = BiasRegressor().fit(train[["user", "item"]], train["rating"])
+errors = {"biases alone": root_mean_squared_error(test["rating"], baseline.predict(test[["user", "item"]]))}
+print(f"biases alone: RMSE {errors['biases alone']:.4f}")
+models = {}
 for context in ([], ["hour"], ["month"], ["month", "hour"]):
     columns = ["user", "item", *context]
     name = " and ".join(context) or "no context"

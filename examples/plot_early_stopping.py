@@ -16,6 +16,7 @@ from skorch.callbacks import Callback, LRScheduler
 
 from sklearn_ncf import NCFRanker, NCFRegressor
 from sklearn_ncf.datasets import load_movielens
+from sklearn_ncf.dummy import BiasRegressor
 from sklearn_ncf.inspection import TrainingHistoryDisplay
 from sklearn_ncf.model_selection import LeaveLastOut
 
@@ -51,7 +52,8 @@ print(steps.history_[["epoch", "valid_loss", "learning_rate", "vector_length"]].
 # mostly needs no stopping, only the best epoch. The slow end is what both of these have before the constant rate.
 one_cycle = NCFRegressor(max_epochs=20, **shared).fit(X_train, y_train)
 
-for name, model in {"constant": constant, "steps": steps, "one cycle": one_cycle}.items():
+biases = BiasRegressor().fit(X_train, y_train)  # what all of them have to beat
+for name, model in {"biases alone": biases, "constant": constant, "steps": steps, "one cycle": one_cycle}.items():
     print(f"{name}: RMSE {root_mean_squared_error(y_test, model.predict(X_test)):.4f} on the test set")
 
 for title, model in {"In steps": steps, "One cycle": one_cycle}.items():

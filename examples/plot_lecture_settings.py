@@ -15,6 +15,7 @@ from sklearn.model_selection import train_test_split
 
 from sklearn_ncf import NCFRegressor
 from sklearn_ncf.datasets import load_movielens
+from sklearn_ncf.dummy import BiasRegressor
 
 X, y = load_movielens(return_X_y=True)
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.2, random_state=0)
@@ -43,6 +44,8 @@ lecture = NCFRegressor(
 )
 default = NCFRegressor(early_stopping=True, random_state=0)
 
+baseline = BiasRegressor().fit(X_train, y_train)
+print(f"biases alone: RMSE {np.sqrt(np.mean((baseline.predict(X_test) - y_test) ** 2)):.3f} on the test set")
 models = {"lecture's settings": lecture, "defaults": default}
 for name, model in models.items():
     model.fit(X_train, y_train)

@@ -18,6 +18,7 @@ from sklearn.metrics import root_mean_squared_error
 
 from sklearn_ncf import NCFRanker, NCFRegressor, recommend
 from sklearn_ncf.datasets import load_movielens
+from sklearn_ncf.dummy import BiasRegressor
 
 warnings.filterwarnings("ignore", message=".*were not seen in fit")  # what is compared with: new films, no features
 movielens = load_movielens(features=True)
@@ -30,8 +31,10 @@ X.head(3)
 
 # %%
 # Ratings of the new films, predicted from more and more features. A column of features is named once; all else stays as
-# it is without features.
-errors = {}
+# it is without features. The baseline has a bias for each user, and none for a new film.
+baseline = BiasRegressor().fit(X[~is_new], y[~is_new])
+errors = {"biases alone": root_mean_squared_error(y[is_new], baseline.predict(X[is_new]))}
+print(f"biases alone: RMSE {errors['biases alone']:.4f}")
 for features in ([], ["genres"], ["year"], ["genres", "year"]):
     columns = ["user", "item", *features]
     model = NCFRegressor(item_features=features, separator="|", random_state=0)

@@ -8,7 +8,7 @@ new rows alone keeps a model up to date in between.
 
 # %%
 # Real ratings in the order in which they were given. The first 70 % are history; then come four parts, each of which is
-# first predicted, then learnt from. Most users of a later part are new; the warning that says so is not needed here.
+# first predicted, then learned from. Most users of a later part are new; the warning that says so is not needed here.
 import copy
 import time
 import warnings
@@ -22,6 +22,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_ncf import IdEncoder, NCFRegressor
 from sklearn_ncf.datasets import load_movielens
+from sklearn_ncf.dummy import BiasRegressor
 
 warnings.filterwarnings("ignore", message=".*were not seen in fit")
 frame = load_movielens().frame.sort_values("timestamp", kind="stable")
@@ -50,11 +51,17 @@ for start, stop in pairwise(cuts):
     clock = [time.perf_counter()]
     fresh = fitted(start)
     clock.append(time.perf_counter())
+    biases = BiasRegressor().fit(X[:start], y[:start])
     known = X["user"][start:stop].isin(X["user"][:start]).mean()
     part = slice(start, stop)
     errors = {
         name: root_mean_squared_error(y[part], model.predict(X[part]))
-        for name, model in (("never updated", stale), ("grown", grown), ("fitted afresh", fresh))
+        for name, model in (
+            ("biases alone", biases),
+            ("never updated", stale),
+            ("grown", grown),
+            ("fitted again", fresh),
+        )
     }
     clock.append(time.perf_counter())
     grow(grown, X[part], y[part])
@@ -75,13 +82,15 @@ print(table.round(3).to_string())
 # The grown model keeps close to the fresh fits, at a fraction of their time. A fresh fit now and then is still a good
 # idea: `partial_fit` leaves alone all that the new rows do not speak of.
 figure, axes = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
-for name, style in (("never updated", "s:"), ("grown", "o-"), ("fitted afresh", "^--")):
-    axes.plot(table.index, table[name], style, label=name)
-axes.set(xlabel="ratings so far", ylabel="RMSE of the next part (stars)", title="Each part predicted, then learnt")
+styles = {"biases alone": "D:", "never updated": "s:", "grown": "o-", "fitted again": "^--"}
+colors = {"biases alone": "0.6", "never updated": "C0", "grown": "C1", "fitted again": "C2"}
+for name, style in styles.items():
+    axes.plot(table.index, table[name], style, color=colors[name], label=name)
+axes.set(xlabel="ratings so far", ylabel="RMSE of the next part (stars)", title="Each part predicted, then learned")
 axes.xaxis.set_major_formatter("{x:,.0f}")
 axes.legend()
 
 figure, axes = plt.subplots(figsize=(5.6, 4.2), layout="constrained")
-axes.bar(["grown", "fitted afresh"], [table["update s"].median(), table["fresh s"].median()], color=["C1", "C2"])
+axes.bar(["grown", "fitted again"], [table["update s"].median(), table["fresh s"].median()], color=["C1", "C2"])
 axes.set(ylabel="seconds (median of the four parts)", title="What a night costs")
 plt.show()

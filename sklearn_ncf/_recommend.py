@@ -21,9 +21,10 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude=None, histor
     Parameters
     ----------
     model : estimator or Pipeline
-        A fitted :class:`NCFRanker` (made for lists) or :class:`NCFRegressor` (items by predicted rating), a Pipeline
-        that ends in one and whose other steps have `inverse_transform` (such as :class:`IdEncoder`), or a fitted
-        search, `FrozenEstimator` or `TransformedTargetRegressor` of one of these, nested as you like.
+        A fitted :class:`NCFRanker` (made for lists) or :class:`NCFRegressor` (items by predicted rating), a baseline of
+        :mod:`sklearn_ncf.dummy`, a Pipeline that ends in one and whose other steps have `inverse_transform` (such as
+        :class:`IdEncoder`), or a fitted search, `FrozenEstimator` or `TransformedTargetRegressor` of one of these,
+        nested as you like.
 
     users : id, collection of ids or table of shape (n_users, n_features - 1), default=None
         Raw ids, in any form that the notes below list. Users that `fit` has not seen get the items that are liked best
@@ -124,7 +125,7 @@ def similar_items(model, items, n_items=10):
     Parameters
     ----------
     model : estimator or Pipeline
-        As in :func:`recommend`; its network must have a table of embeddings.
+        As in :func:`recommend`, but no baseline; its network must have a table of embeddings.
 
     items : id, collection of ids or table
         Raw ids of items seen in `fit`, in any form that :func:`recommend` takes; also unknown items, in a table with
@@ -172,7 +173,7 @@ def similar_items(model, items, n_items=10):
     1  Alien        Bambi     2
     """
     n_items = as_python(n_items)
-    ids = PipelineIdMapper(model)
+    ids = PipelineIdMapper(model, needs_network=True)
     asked, codes, deviations = ids.known_or_described(ITEM, items, "items", "no items are similar to them")
     candidates, item_codes, _ = ids.items(None)
     vectors = ids.estimator.item_embeddings_

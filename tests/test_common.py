@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import check_estimator
 
 from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor
+from sklearn_ncf.dummy import BiasRegressor, PopularityRanker
 from sklearn_ncf.nn import ARCHITECTURES
 
 # Mini-batches and dropout see a row of weight two otherwise than two rows; scikit-learn expects the same failure of its
@@ -24,8 +25,9 @@ def failures(estimator, **kwargs):
     return {result["check_name"]: result for result in results if result["status"] not in ("passed", "skipped")}
 
 
-def test_encoder_passes_every_check_of_scikit_learn():
-    assert not failures(IdEncoder())
+@pytest.mark.parametrize("estimator", [IdEncoder(), PopularityRanker(), BiasRegressor(), BiasRegressor(0)], ids=repr)
+def test_estimator_passes_every_check_of_scikit_learn(estimator):
+    assert not failures(estimator)
 
 
 @pytest.mark.slow
@@ -36,7 +38,7 @@ def test_estimator_passes_every_check_of_scikit_learn_but_the_declared_one(estim
     assert {name: result["status"] for name, result in failed.items()} == dict.fromkeys(WEIGHTS, "xfail")
 
 
-@pytest.mark.parametrize("estimator", [IdEncoder(), *NCF_ESTIMATORS], ids=repr)
+@pytest.mark.parametrize("estimator", [IdEncoder(), PopularityRanker(), *NCF_ESTIMATORS], ids=repr)
 def test_no_tag_switches_a_check_off(estimator):
     tags = estimator.__sklearn_tags__()
     assert not tags.no_validation

@@ -15,6 +15,7 @@ from sklearn.utils import estimator_checks, get_tags
 from sklearn.utils.estimator_checks import _yield_all_checks
 
 from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor
+from sklearn_ncf.dummy import BiasRegressor, PopularityRanker
 from sklearn_ncf.metrics import RankingScorer
 from sklearn_ncf.model_selection import LeaveLastOut
 
@@ -23,7 +24,10 @@ CHECKS = {
     for name, check in vars(estimator_checks).items()
     if name.startswith("check_") and callable(check) and check.__module__ == estimator_checks.__name__
 }
+BASELINES = [BiasRegressor, PopularityRanker]
+CLASSES = [IdEncoder, NCFRegressor, NCFRanker, *BASELINES, RankingScorer]
 ESTIMATORS = [IdEncoder(), IdEncoder(passthrough=1), NCFRegressor(max_epochs=1), NCFRanker(max_epochs=1)]
+ESTIMATORS += [class_() for class_ in BASELINES]
 
 # Reasons why a check does not apply, and the estimators that each is true of.
 NO_CHECK = "a part of other checks, or what runs them"
@@ -150,9 +154,7 @@ def test_reasons_are_those_in_use():
     assert {reason for reasons in DOES_NOT_APPLY.values() for reason in reasons} == REASONS.keys()
 
 
-@pytest.mark.parametrize(
-    "class_", [IdEncoder, NCFRegressor, NCFRanker, RankingScorer], ids=lambda class_: class_.__name__
-)
+@pytest.mark.parametrize("class_", CLASSES, ids=lambda class_: class_.__name__)
 def test_each_parameter_has_constraints_and_none_has_them_in_vain(class_):
     assert class_._parameter_constraints.keys() == class_().get_params(deep=False).keys()
 
@@ -178,14 +180,14 @@ def documented(text, section):
     return {name.strip() for line in lines for name in line.partition(" : ")[0].split(",")}
 
 
-@pytest.mark.parametrize(
-    "class_", [IdEncoder, NCFRegressor, NCFRanker, RankingScorer, LeaveLastOut], ids=lambda class_: class_.__name__
-)
+@pytest.mark.parametrize("class_", [*CLASSES, LeaveLastOut], ids=lambda class_: class_.__name__)
 def test_every_parameter_attribute_and_argument_is_documented(class_):
     assert documented(class_.__doc__, "Parameters") == set(inspect.signature(class_).parameters)
     if hasattr(class_, "fit"):
         X = np.array([[1, 2], [1, 3], [2, 2], [2, 4]])
-        model = class_(**({} if class_ is IdEncoder else {"max_epochs": 1, "device": "cpu"})).fit(X, [1, 2, 3, 4])
+        model = class_(**({"max_epochs": 1, "device": "cpu"} if class_ in (NCFRegressor, NCFRanker) else {})).fit(
+            X, [1, 2, 3, 4]
+        )
         properties = {name for name in dir(class_) if isinstance(getattr(class_, name), property)}
         public = {name for name in {*vars(model), *properties} if name.endswith("_") and not name.startswith("_")}
         assert documented(class_.__doc__, "Attributes") == public | {"feature_names_in_"}

@@ -41,15 +41,17 @@ MAY_IMPORT = {
     },
     "_regressor": {"_sklearn_compat", "fitting", "lists", "training"},
     "_ranker": {"_sklearn_compat", "_warnings", "fitting", "lists", "metrics", "training"},
-    "lists": {
+    "lists": {"_encoder", "_fitted", "_progress", "_warnings", "encoding", "features", "fitting", "interactions", "nn"},
+    "dummy": {
         "_encoder",
         "_fitted",
-        "_progress",
-        "_warnings",
+        "_sklearn_compat",
+        "_stamp",
         "encoding",
         "features",
         "fitting",
         "interactions",
+        "metrics",
         "nn",
     },
     "_recommender": {

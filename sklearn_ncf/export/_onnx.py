@@ -99,7 +99,7 @@ def to_onnx(model, path):
     if not path.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {str(path.parent)!r} for the file of path; make it first.")
     _check_packages()
-    ids = PipelineIdMapper(model)
+    ids = PipelineIdMapper(model, needs_network=True)
     output = "ratings" if isinstance(ids.estimator, NCFRegressor) else "scores"
     _check_exportable(ids, output)
     features = feature_inputs(ids.fitted.features, ids.name_of)

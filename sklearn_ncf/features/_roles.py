@@ -17,16 +17,18 @@ class ColumnRoles(NamedTuple):
     ids : the columns of ids: users, items, then context
     features : dict from USER and ITEM to the columns of features, where there are any
     numeric : columns of features that are numbers though they hold integers
+    ignored : columns that are neither ids nor features
     """
 
     names: list | None
     ids: list[int]
     features: dict[int, list[int]]
     numeric: list[int]
+    ignored: tuple[int, ...] = ()
 
     def id_table(self, X):
         """The columns of ids, as a table of the same type."""
-        return take_columns(X, self.ids) if self.features else X
+        return take_columns(X, self.ids) if self.features or self.ignored else X
 
     def frame(self, X, side, rows):
         """The features of one side in some rows of a table, as a data frame."""

@@ -18,6 +18,7 @@ from sklearn_ncf.fitting._fitted_model import FittedModel
 from sklearn_ncf.fitting._further_users import FurtherUsers
 from sklearn_ncf.fitting._growth import copy_weights, grow
 from sklearn_ncf.fitting._guard_rails import warn_of_odd_columns
+from sklearn_ncf.fitting._id_estimator import IdEstimator, fitted_model_of
 from sklearn_ncf.fitting._id_parameters import IdParameters
 from sklearn_ncf.fitting._parameters import SHARED_CONSTRAINTS
 from sklearn_ncf.fitting._rows import TrainingData, codes_of, learn_rows
@@ -25,7 +26,7 @@ from sklearn_ncf.fitting._settings import Settings
 from sklearn_ncf.fitting._state import net_from, state_of
 from sklearn_ncf.fitting._units import ORDINARY, to_units
 from sklearn_ncf.interactions import Interactions, Seen
-from sklearn_ncf.nn import default_settings, of_network
+from sklearn_ncf.nn import default_settings, of_network, tells_missing_apart
 from sklearn_ncf.storage import storage_of
 from sklearn_ncf.training import (
     InteractionDataset,
@@ -43,38 +44,26 @@ HEADER = ("n_features_in_", "feature_names_in_")
 PARTIAL_FIT_RATE = 0.1  # of learning_rate, for a custom network: the end of a one-cycle schedule, not its peak
 
 
-def fitted_model_of(estimator):
-    """What a fitted estimator has learned, apart from its ids."""
-    return FittedModel(estimator.net_, estimator._seen, estimator._units, estimator._of_unknown, estimator._features)
-
-
-def further_users_of(estimator):
-    """What solves for the vectors of a fitted estimator's users, and of others, from further rows."""
-    settings = estimator._settings.resolved(
-        None, [len(ids) for ids in estimator.encoder_.categories_], estimator._last_fit()
-    )
-    return FurtherUsers(fitted_model_of(estimator), settings)
-
-
 def encode_table(estimator, X):
     """Codes of a table in the columns of `fit`, an `UnknownIds` for each column of ids, and what features say.
 
     These are the `Deviations` of unknown ids, by USER and ITEM.
     """
-    codes, unknown = _encode_ids(estimator, X, estimator.encoder_, estimator._features.roles, estimator.net_.module)
-    return codes, unknown, estimator._features.deviations(X, codes, estimator._seen)
+    fitted = fitted_model_of(estimator)
+    codes, unknown = _encode_ids(estimator, X, estimator.encoder_, fitted.features.roles, fitted.tells_missing_apart)
+    return codes, unknown, fitted.features.deviations(X, codes, fitted.seen)
 
 
-def _encode_ids(estimator, X, encoder, roles, module):
+def _encode_ids(estimator, X, encoder, roles, tells_missing_apart):
     """Codes of a table in the columns of `fit`, and an `UnknownIds` for each column of ids."""
     header, columns = read_table(X, estimator=estimator)
     validate_data(estimator, header, reset=False, skip_check_array=True)
-    if roles.features:
+    if roles.features or roles.ignored:
         _, columns = read_table(roles.id_table(X), estimator=estimator)
-    return codes_of(encoder, columns, module)
+    return codes_of(encoder, columns, tells_missing_apart=tells_missing_apart)
 
 
-class BaseNCF(IdParameters, BaseEstimator):
+class BaseNCF(IdParameters, IdEstimator):
     """Encoding, training, prediction and pickling of neural collaborative filtering.
 
     A subclass has the parameters of `_parameter_constraints`, set by `set_parameters`, and says in `_output_params`
@@ -201,7 +190,7 @@ class BaseNCF(IdParameters, BaseEstimator):
             features.roles.id_table(X),
             y,
             sample_weight,
-            module=settings.network,
+            tells_missing_apart=tells_missing_apart(settings.network),
             resumes=resumes,
             described=features.roles.features,
         )
@@ -210,7 +199,8 @@ class BaseNCF(IdParameters, BaseEstimator):
 
     def _prepare_validation_data(self, X, y, data, settings):
         """The interactions of a validation set."""
-        codes, unknown = _encode_ids(self, X, data.encoder, data.features.roles, settings.network)
+        missing_apart = tells_missing_apart(settings.network)
+        codes, unknown = _encode_ids(self, X, data.encoder, data.features.roles, missing_apart)
         check_unknown(data.encoder, unknown, described=data.features.frames)
         return Interactions(codes, to_units(y, self._units))
 
@@ -240,6 +230,13 @@ class BaseNCF(IdParameters, BaseEstimator):
             learned._units = self._units
         publish(into, learned)
         return into
+
+    def _fitted_model(self):
+        return FittedModel(self.net_, self._seen, self._units, self._of_unknown, self._features)
+
+    def _further_users(self):
+        settings = self._settings.resolved(None, [len(ids) for ids in self.encoder_.categories_], self._last_fit())
+        return FurtherUsers(self._fitted_model(), settings)
 
     def _scores(self, X):
         """The scores of a table's rows."""
@@ -315,12 +312,6 @@ class BaseNCF(IdParameters, BaseEstimator):
         is_list = isinstance(self.callbacks, list)
         cloned.callbacks = copy_callbacks(self.callbacks) if is_list else clone(self.callbacks, safe=False)
         return cloned
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.categorical = True
-        tags.input_tags.allow_nan = True
-        return tags
 
 
 def _tell_interactions(module, pairs, plan):

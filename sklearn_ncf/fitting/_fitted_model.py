@@ -10,7 +10,7 @@ from sklearn_ncf.fitting._features import NO_FEATURES, Features
 from sklearn_ncf.fitting._ratings import clipped
 from sklearn_ncf.fitting._units import ORDINARY, from_units, to_units
 from sklearn_ncf.interactions import Seen
-from sklearn_ncf.nn import ITEM, USER, GridScorer, default_settings
+from sklearn_ncf.nn import ITEM, USER, GridScorer, default_settings, tells_missing_apart
 from sklearn_ncf.training import RatingObjective, as_tensors, predict_ratings
 
 
@@ -29,6 +29,11 @@ class FittedModel(NamedTuple):
     units: tuple[float, float] = ORDINARY
     of_unknown: float | None = None
     features: Features = NO_FEATURES
+
+    @property
+    def tells_missing_apart(self):
+        """Whether a missing id has the code -2, not that of an unknown one."""
+        return tells_missing_apart(self.net.module)
 
     @property
     def learns_ratings(self):

@@ -8,7 +8,7 @@ from sklearn_ncf._encoder import IdEncoder, encode_columns, learn_ids, learn_ids
 from sklearn_ncf.encoding import MISSING, chunks_of, read_table
 from sklearn_ncf.fitting._features import Features
 from sklearn_ncf.interactions import Interactions
-from sklearn_ncf.nn import N_SPECIAL, tells_missing_apart
+from sklearn_ncf.nn import N_SPECIAL
 from sklearn_ncf.storage import is_large, parts_of, shuffle_blocks, storage_of
 
 
@@ -31,20 +31,20 @@ class TrainingData(NamedTuple):
         return [len(ids) for ids in self.encoder.categories_]
 
 
-def codes_of(encoder, columns, module):
+def codes_of(encoder, columns, *, tells_missing_apart):
     """Codes of columns, and an `UnknownIds` for each.
 
-    -1 stands for unknown ids, -2 for missing ones, which networks see as -1 too unless they tell them apart.
+    -1 stands for unknown ids, -2 for missing ones, which models see as -1 too unless they tell them apart.
     """
     columns = list(columns)
     codes, unknown = encode_columns(encoder, columns)
-    if tells_missing_apart(module):
+    if tells_missing_apart:
         for j, column in enumerate(columns):
             codes[column.positions == MISSING, j] = -N_SPECIAL
     return codes, unknown
 
 
-def learn_rows(encoder, X, y, sample_weight, *, module, resumes, described=()):
+def learn_rows(encoder, X, y, sample_weight, *, tells_missing_apart, resumes, described=()):
     """The interactions of rows whose ids the encoder learns, from scratch unless the training `resumes`.
 
     Many rows are shuffled in blocks, and are stored on disk where the table or the ratings are. With them comes, for
@@ -60,7 +60,7 @@ def learn_rows(encoder, X, y, sample_weight, *, module, resumes, described=()):
             last[codes[known, column]] = known + start
 
     if not is_large(n_rows):
-        codes, _ = codes_of(encoder, learn_ids(encoder, X, reset=not resumes), module)
+        codes, _ = codes_of(encoder, learn_ids(encoder, X, reset=not resumes), tells_missing_apart=tells_missing_apart)
         note_last(codes, 0)
         return Interactions(codes, y, sample_weight), last_rows
     if resumes:
@@ -72,7 +72,8 @@ def learn_rows(encoder, X, y, sample_weight, *, module, resumes, described=()):
 
     def parts():
         for table, rows in zip(chunks_of(X), parts_of(n_rows), strict=True):
-            codes, _ = codes_of(encoder, read_table(table, estimator=encoder)[1], module)
+            _, columns = read_table(table, estimator=encoder)
+            codes, _ = codes_of(encoder, columns, tells_missing_apart=tells_missing_apart)
             note_last(codes, rows.start)
             yield codes, y[rows], None if sample_weight is None else sample_weight[rows]
             storage.release_pages(X, y)

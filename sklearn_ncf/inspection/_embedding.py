@@ -192,7 +192,7 @@ class EmbeddingDisplay:
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
         if which not in COLUMNS:
             raise ValueError(f"which must be 'item' or 'user'; got {which!r}.")
-        raw_ids, column = PipelineIdMapper(model), COLUMNS[which]
+        raw_ids, column = PipelineIdMapper(model, needs_network=True), COLUMNS[which]
         if ids is None:
             ids, codes = raw_ids.all_named(column)
         else:

@@ -118,7 +118,7 @@ class TrainingHistoryDisplay:
             As :meth:`plot`.
         """
         check_matplotlib_support(f"{cls.__name__}.from_estimator")
-        estimator = unwrap(model).estimator
+        estimator = unwrap(model, needs_network=True).estimator
         display = cls(
             history=estimator.history_,
             best_epoch=estimator.best_epoch_,

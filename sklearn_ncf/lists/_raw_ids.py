@@ -39,10 +39,11 @@ class PipelineIdMapper:
     """The raw ids of a fitted model, and their codes in the estimator at its end.
 
     Raw ids are arrays as in ``categories_``: numbers as numbers, all others as objects, ``None`` where one is missing.
+    `needs_network` refuses models without a network.
     """
 
-    def __init__(self, model):
-        steps, self.estimator, self.target_transformers = unwrap(model)
+    def __init__(self, model, *, needs_network=False):
+        steps, self.estimator, self.target_transformers = unwrap(model, needs_network=needs_network)
         for name, step in steps:
             _check_step(name, step)
         # After the estimator: an encoder may learn further ids meanwhile, but must know all of the estimator's.

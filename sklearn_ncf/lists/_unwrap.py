@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ncf._fitted import snapshot
-from sklearn_ncf.fitting import BaseNCF
+from sklearn_ncf.fitting import BaseNCF, IdEstimator
 
 
 class ForeignEstimatorError(TypeError):
@@ -22,7 +22,7 @@ class Unwrapped(NamedTuple):
 
     steps : list of (name, transformer)
         What `X` goes through before the estimator, in this order.
-    estimator : BaseNCF
+    estimator : IdEstimator
         The estimator at the end, as it is now: a further fit does not change it.
     target_transformers : list of transformers
         What its predictions go back through, the outermost first.
@@ -33,8 +33,11 @@ class Unwrapped(NamedTuple):
     target_transformers: list
 
 
-def unwrap(model):
-    """The parts of a model, the estimator checked to be fitted; `TypeError` where there is no estimator of ours."""
+def unwrap(model, *, needs_network=False):
+    """The parts of a model, the estimator checked to be fitted; `TypeError` where there is no estimator of ours.
+
+    With `needs_network`, an estimator without a network, such as a baseline, is refused too.
+    """
     steps, target_transformers, inner = [], [], model
     while True:
         if isinstance(inner, Pipeline):
@@ -50,11 +53,15 @@ def unwrap(model):
             inner = _best_of(inner)
         else:
             break
-    if not isinstance(inner, BaseNCF):
+    if not isinstance(inner, IdEstimator):
         found = type(inner).__name__ if inner is model else f"{type(inner).__name__} in {type(model).__name__}"
         raise ForeignEstimatorError(
             "The model must be a fitted estimator of sklearn_ncf, a Pipeline that ends in one, or a fitted search, "
             f"FrozenEstimator or TransformedTargetRegressor of one of these; got {found}."
+        )
+    if needs_network and not isinstance(inner, BaseNCF):
+        raise TypeError(
+            f"The model must have a network, which {type(inner).__name__} does not; pass an NCFRegressor or NCFRanker."
         )
     check_is_fitted(inner)
     return Unwrapped(steps, snapshot(inner), target_transformers)
