@@ -29,8 +29,9 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
     ----------
     model : estimator or Pipeline
         A fitted :class:`NCFRanker` (made for lists) or :class:`NCFRegressor` (items by predicted rating), a Pipeline
-        that ends in one and whose other steps have `inverse_transform` (such as :class:`IdEncoder`), or a fitted
-        search, `FrozenEstimator` or `TransformedTargetRegressor` of one of these, nested as you like.
+        that ends in one, or a fitted search, `FrozenEstimator` or `TransformedTargetRegressor` of one of these, nested
+        as you like. Behind a step of a Pipeline that cannot be undone, such as a `ColumnTransformer` that selects
+        columns, ids are raw as they arrive at the next step, or at an :class:`IdEncoder` in the `ColumnTransformer`.
 
     users : id, collection of ids or table of shape (n_users, n_features - 1), default=None
         Raw ids, in any form that the notes below list. Users that `fit` has not seen get the items that are liked best
@@ -70,8 +71,8 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
     NotFittedError
         If the model is not fitted.
     TypeError
-        If it is no such model, a step of a Pipeline has no `inverse_transform`, or `users` or `items` are a mapping,
-        lazy, sparse, or hold something that cannot be hashed.
+        If it is no such model, a step of a Pipeline after :class:`IdEncoder` cannot be undone, or `users` or `items`
+        are a mapping, lazy, sparse, or hold something that cannot be hashed.
     ValueError
         If `n_items` is less than 1, `users` or `items` are empty or have a wrong shape, ids are of another type than in
         `fit`, an item is missing (``None``, ``NaN``), or the steps before the estimator do not give ids back.
@@ -156,8 +157,8 @@ def similar_items(model, items, n_items=10):
     NotFittedError
         If the model is not fitted.
     TypeError
-        If it is no such model, a step of a Pipeline has no `inverse_transform`, or `items` has a form that
-        :func:`recommend` refuses.
+        If it is no such model, a step of a Pipeline after :class:`IdEncoder` cannot be undone, or `items` has a form
+        that :func:`recommend` refuses.
     ValueError
         If `n_items` is less than 1, or an item was not seen in `fit` and has no features, is missing, or is an
         infrequent one that an encoder has pooled with others.

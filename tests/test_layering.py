@@ -41,7 +41,7 @@ MAY_IMPORT = {
     },
     "_regressor": {"_sklearn_compat", "fitting", "training"},
     "_ranker": {"_sklearn_compat", "_warnings", "fitting", "lists", "metrics", "training"},
-    "lists": {"_encoder", "_fitted", "encoding", "features", "fitting", "nn"},
+    "lists": {"_encoder", "_fitted", "_sklearn_compat", "encoding", "features", "fitting", "nn"},
     "_recommend": {"_numbers", "_progress", "_sklearn_compat", "_warnings", "encoding", "lists", "nn"},
     "export": {
         "_encoder",

@@ -324,22 +324,11 @@ def test_items_of_one_kind_are_similar():
         (lambda m, X: recommend(NCFRegressor(), 3), NotFittedError, "not fitted yet"),
         (lambda m, X: similar_items(Pipeline([("n", NCFRegressor())]), 3), NotFittedError, "not fitted yet"),
         (lambda m, X: recommend(Ridge(), 3), TypeError, "must be a fitted estimator of sklearn_ncf, .*; got Ridge"),
-        (
-            lambda m, X: recommend(Pipeline([("bad", NoInverse()), ("ncf", m)]), 3),
-            TypeError,
-            "Step 'bad' of the Pipeline, NoInverse, has no inverse_transform",
-        ),
     ],
 )
 def test_errors_say_what_to_do(fitted, call, error, message):
     with pytest.raises(error, match=message):
         call(*fitted)
-
-
-class NoInverse(IdEncoder):
-    """An encoder that cannot go back."""
-
-    inverse_transform = property(doc="Not there.")
 
 
 def test_columns_must_not_be_named_as_the_lists_own(quick, ratings):
