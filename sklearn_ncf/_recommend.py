@@ -11,7 +11,7 @@ from sklearn_ncf._progress import progress_bar
 from sklearn_ncf._sklearn_compat import Interval, validate_params
 from sklearn_ncf._warnings import warn_caller
 from sklearn_ncf.encoding import take_as_series
-from sklearn_ncf.lists import SCORES_CHUNK_SIZE, PipelineIdMapper, best_columns
+from sklearn_ncf.lists import SCORES_CHUNK_SIZE, PipelineIdMapper, as_callers_frame, best_columns
 from sklearn_ncf.nn import ITEM, USER
 
 
@@ -64,7 +64,10 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
         from 1 and `score`, float32, in the units of `predict`. Users come in the order of `users`, each once, with
         their best item first; among equal scores the item that comes first in `items`, or in
         ``encoder_.categories_[1]``. Ids come out as they went in, value and type: a column has the dtype of numbers,
-        times or strings that holds each id exactly, else object, such as integers with a missing id (``None``).
+        times or strings that holds each id exactly, else object, such as integers with a missing id (``None``). Where
+        `users`, else `items`, is a data frame or a column of polars or pyarrow, so is the answer, and the ids that were
+        given have the dtype that they have there; for other forms, ``sklearn.set_config(transform_output="polars")``
+        gives polars.
 
     Raises
     ------
@@ -126,7 +129,8 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude_seen=True, v
         return scores
 
     rows, columns, ranks, scores = _lists(score_unseen, len(codes), len(item_codes), n_items, "users", verbose)
-    return _as_frame(queries, rows, ids.names[ITEM], candidates, columns, ranks, scores)
+    found = _as_frame(queries, rows, ids.names[ITEM], candidates, columns, ranks, scores)
+    return as_callers_frame(found, (users, list(queries)), (items, [ids.names[ITEM]]))
 
 
 @validate_params({"n_items": [Interval(Integral, 1, None, closed="left")]}, prefer_skip_nested_validation=True)
@@ -150,7 +154,7 @@ def similar_items(model, items, n_items=10):
     DataFrame of shape (n_queries * n_items, 4)
         The item and the similar one, in columns named as in `fit` (else ``item``) and the same with ``similar_`` in
         front, `rank` from 1 and `score`: the cosine of the angle between the two vectors of ``item_embeddings_``, in
-        [-1, 1].
+        [-1, 1]. A data frame of the library of `items`, as in :func:`recommend`.
 
     Raises
     ------
@@ -198,7 +202,8 @@ def similar_items(model, items, n_items=10):
 
     rows, columns, ranks, scores = _lists(cosines, len(codes), len(item_codes), n_items, "items")
     item = ids.names[ITEM]
-    return _as_frame({item: asked}, rows, f"similar_{item}", candidates, columns, ranks, scores)
+    found = _as_frame({item: asked}, rows, f"similar_{item}", candidates, columns, ranks, scores)
+    return as_callers_frame(found, (items, [item]))
 
 
 def _normalized(vectors):

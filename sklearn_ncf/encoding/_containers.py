@@ -1,15 +1,31 @@
 """From whatever tables and columns come in to arrays and data frames in this process's memory."""
 
 from collections.abc import Mapping, Set
+from importlib.util import find_spec
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 import torch
 from scipy.sparse import issparse
 
 
+def narwhals_frame(values):
+    """The view that narwhals has of a data frame of another library than pandas, None of anything else."""
+    if isinstance(values, np.ndarray | pd.DataFrame | list) or not nw.dependencies.is_into_dataframe(values):
+        return None
+    return nw.from_native(values, eager_only=True)
+
+
+def narwhals_series(values):
+    """The view that narwhals has of a column of another library than pandas, None of anything else."""
+    if isinstance(values, np.ndarray | pd.Series | list) or not nw.dependencies.is_into_series(values):
+        return None
+    return nw.from_native(values, series_only=True)
+
+
 def as_local(values, name):
-    """Tensors as numpy arrays, lazy tables as data frames, all else as it is.
+    """Tensors as numpy arrays, lazy tables and streams of Arrow as data frames, all else as it is.
 
     scikit-learn's own checks would hand tensors back under `array_api_dispatch`.
 
@@ -24,6 +40,8 @@ def as_local(values, name):
         return values.compute()
     if module == "polars" and hasattr(values, "collect"):
         return values.collect()
+    if _streams_arrow(values):
+        return nw.from_arrow(values, backend="pyarrow" if find_spec("pyarrow") else "polars").to_native()
     is_array = hasattr(values, "__array__")
     if isinstance(values, memoryview) or (is_array and not hasattr(values, "__getitem__")):  # which has no rows to take
         return np.asarray(values)
@@ -64,6 +82,14 @@ def as_numbers(values, name, what="values"):
         raise ValueError(
             f"{name} must hold numbers: {str(error).rstrip('.')}. Convert them to integers or floats."
         ) from error
+
+
+def _streams_arrow(values):
+    """Whether something is known to give a table of Arrow, such as a query, a reader or a record batch."""
+    if isinstance(values, np.ndarray | list | pd.DataFrame | pd.Series) or not hasattr(values, "__arrow_c_stream__"):
+        return False
+    is_local = nw.dependencies.is_into_dataframe(values) or nw.dependencies.is_into_series(values)
+    return not is_local and not isinstance(values, type)
 
 
 def _from_torch(tensor, name):

@@ -1,5 +1,6 @@
 """From a fitted model or Pipeline to ranked lists of raw ids."""
 
+from sklearn_ncf.lists._callers_frame import as_callers_frame
 from sklearn_ncf.lists._id_arguments import ONE, PANDAS, as_list, names_of, read_ids
 from sklearn_ncf.lists._ranking import (
     METRICS,
@@ -23,6 +24,7 @@ __all__ = [
     "SCORES_CHUNK_SIZE",
     "PipelineIdMapper",
     "Rankings",
+    "as_callers_frame",
     "as_list",
     "best_columns",
     "hit_rates",
