@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from sklearn import config_context
 from sklearn.pipeline import make_pipeline
+from tables_of_ids import as_pandas
 
 from sklearn_ncf import IdEncoder, NCFRegressor, recommend, similar_items
 from sklearn_ncf.encoding import _containers
@@ -53,8 +54,7 @@ def test_an_answer_is_of_the_library_that_the_users_are_of(model, name):
     make, expected = LIBRARIES[name]
     found = recommend(model, make([2, 1]), n_items=2)
     assert type(found) is expected
-    as_pandas = found if isinstance(found, pd.DataFrame) else found.to_pandas()
-    pd.testing.assert_frame_equal(as_pandas, recommend(model, [2, 1], n_items=2), check_dtype=False)
+    pd.testing.assert_frame_equal(as_pandas(found), recommend(model, [2, 1], n_items=2), check_dtype=False)
 
 
 @pytest.mark.parametrize("make", [pl.Series, lambda ids: pl.DataFrame({"item": ids})])
@@ -218,8 +218,7 @@ def test_streams_of_arrow_are_tables(monkeypatch, name, backend):
         np.testing.assert_array_equal(model.predict(make()), expected.predict(X))
         for users in ("user", ["user"]):
             found = recommend(model, make(X[["user"]]), n_items=2)
-            as_pandas = found if isinstance(found, pd.DataFrame) else found.to_pandas()
-            pd.testing.assert_frame_equal(as_pandas, recommend(expected, X[users], n_items=2), check_dtype=False)
+            pd.testing.assert_frame_equal(as_pandas(found), recommend(expected, X[users], n_items=2), check_dtype=False)
         held_out = X.assign(item=X["item"].to_numpy()[::-1])
         assert RankingScorer()(model, make(held_out)) == RankingScorer()(expected, held_out)
     np.testing.assert_array_equal(IdEncoder().fit_transform(make()), IdEncoder().fit_transform(X))

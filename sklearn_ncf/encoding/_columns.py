@@ -175,8 +175,6 @@ def _values_of(series):
     """Values of a column of narwhals, and which of its rows are missing, as `as_frame` describes them."""
     if series.implementation.is_pyarrow():
         return _values_of_arrow(series.to_native())
-    if series.implementation.is_pandas_like():
-        return series.to_pandas(), None
     dtype = series.dtype
     if (dtype.is_integer() and dtype not in (nw.Int128, nw.UInt128)) or dtype.is_float() or dtype == nw.Boolean:
         return series.drop_nulls().to_numpy(), series.is_null().to_numpy()

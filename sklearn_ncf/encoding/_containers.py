@@ -12,16 +12,14 @@ from scipy.sparse import issparse
 
 def narwhals_frame(values):
     """The view that narwhals has of a data frame of another library than pandas, None of anything else."""
-    if isinstance(values, np.ndarray | pd.DataFrame | list) or not nw.dependencies.is_into_dataframe(values):
-        return None
-    return nw.from_native(values, eager_only=True)
+    is_frame = _has_arrow(values) and nw.dependencies.is_into_dataframe(values)
+    return nw.from_native(values, eager_only=True) if is_frame else None
 
 
 def narwhals_series(values):
     """The view that narwhals has of a column of another library than pandas, None of anything else."""
-    if isinstance(values, np.ndarray | pd.Series | list) or not nw.dependencies.is_into_series(values):
-        return None
-    return nw.from_native(values, series_only=True)
+    is_series = _has_arrow(values) and nw.dependencies.is_into_series(values)
+    return nw.from_native(values, series_only=True) if is_series else None
 
 
 def as_local(values, name):
@@ -40,7 +38,7 @@ def as_local(values, name):
         return values.compute()
     if module == "polars" and hasattr(values, "collect"):
         return values.collect()
-    if _streams_arrow(values):
+    if _has_arrow(values) and narwhals_frame(values) is None and narwhals_series(values) is None:
         return nw.from_arrow(values, backend="pyarrow" if find_spec("pyarrow") else "polars").to_native()
     is_array = hasattr(values, "__array__")
     if isinstance(values, memoryview) or (is_array and not hasattr(values, "__getitem__")):  # which has no rows to take
@@ -84,12 +82,9 @@ def as_numbers(values, name, what="values"):
         ) from error
 
 
-def _streams_arrow(values):
-    """Whether something is known to give a table of Arrow, such as a query, a reader or a record batch."""
-    if isinstance(values, np.ndarray | list | pd.DataFrame | pd.Series) or not hasattr(values, "__arrow_c_stream__"):
-        return False
-    is_local = nw.dependencies.is_into_dataframe(values) or nw.dependencies.is_into_series(values)
-    return not is_local and not isinstance(values, type)
+def _has_arrow(values):
+    """Whether something that is not of pandas gives a table or a column of Arrow."""
+    return hasattr(values, "__arrow_c_stream__") and not isinstance(values, pd.DataFrame | pd.Series | type)
 
 
 def _from_torch(tensor, name):
