@@ -187,7 +187,7 @@ class Stream:
 
 
 class Query(Stream):
-    """A query that looks like other things too."""
+    """A query that looks like other things too, such as one of Ibis."""
 
     columns, shape = ("user", "item"), (6, 2)
 
@@ -195,7 +195,15 @@ class Query(Stream):
         raise AssertionError("Names and types would be lost.")
 
 
+def in_database(table):
+    """A relation of DuckDB."""
+    import duckdb
+
+    return duckdb.from_arrow(table)
+
+
 STREAMS = {
+    "DuckDB": in_database,
     "stream": Stream,
     "query": Query,
     "reader": lambda table: table.to_reader(),
