@@ -7,7 +7,7 @@ import numpy as np
 from sklearn_ncf._numbers import as_python
 from sklearn_ncf._recommender import PARAMETERS, Recommender
 from sklearn_ncf._sklearn_compat import Interval, validate_params
-from sklearn_ncf.lists import PipelineIdMapper, as_frame, best_lists
+from sklearn_ncf.lists import PipelineIdMapper, as_callers_frame, as_frame, best_lists
 from sklearn_ncf.nn import ITEM
 
 
@@ -22,9 +22,10 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude=None, histor
     ----------
     model : estimator or Pipeline
         A fitted :class:`NCFRanker` (made for lists) or :class:`NCFRegressor` (items by predicted rating), a baseline of
-        :mod:`sklearn_ncf.dummy`, a Pipeline that ends in one and whose other steps have `inverse_transform` (such as
-        :class:`IdEncoder`), or a fitted search, `FrozenEstimator` or `TransformedTargetRegressor` of one of these,
-        nested as you like.
+        :mod:`sklearn_ncf.dummy`, a Pipeline that ends in one, or a fitted search, `FrozenEstimator` or
+        `TransformedTargetRegressor` of one of these, nested as you like. Behind a step of a Pipeline that cannot be
+        undone, such as a `ColumnTransformer` that selects columns, ids are raw as they arrive at the next step, or at
+        an :class:`IdEncoder` in the `ColumnTransformer`.
 
     users : id, collection of ids or table of shape (n_users, n_features - 1), default=None
         Raw ids, in any form that the notes below list. Users that `fit` has not seen get the items that are liked best
@@ -71,15 +72,18 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude=None, histor
         from 1 and `score`, float32, in the units of `predict`. Users come in the order of `users`, each once, with
         their best item first; among equal scores the item that comes first in `items`, or in
         ``encoder_.categories_[1]``. Ids come out as they went in, value and type: a column has the dtype of numbers,
-        times or strings that holds each id exactly, else object, such as integers with a missing id (``None``).
+        times or strings that holds each id exactly, else object, such as integers with a missing id (``None``). Where
+        `users`, else `items`, is a data frame or a column of polars or pyarrow, so is the answer, and the ids that were
+        given have the dtype that they have there; for other forms, ``sklearn.set_config(transform_output="polars")``
+        gives polars.
 
     Raises
     ------
     NotFittedError
         If the model is not fitted.
     TypeError
-        If it is no such model, a step of a Pipeline has no `inverse_transform`, or `users` or `items` are a mapping,
-        lazy, sparse, or hold something that cannot be hashed.
+        If it is no such model, a step of a Pipeline after :class:`IdEncoder` cannot be undone, or `users` or `items`
+        are a mapping, lazy, sparse, or hold something that cannot be hashed.
     ValueError
         If `n_items` is less than 1, `users` or `items` are empty or have a wrong shape, ids are of another type than in
         `fit`, an item is missing (``None``, ``NaN``), or the steps before the estimator do not give ids back.
@@ -139,15 +143,15 @@ def similar_items(model, items, n_items=10):
     DataFrame of shape (n_queries * n_items, 4)
         The item and the similar one, in columns named as in `fit` (else ``item``) and the same with ``similar_`` in
         front, `rank` from 1 and `score`: the cosine of the angle between the two vectors of ``item_embeddings_``, in
-        [-1, 1].
+        [-1, 1]. A data frame of the library of `items`, as in :func:`recommend`.
 
     Raises
     ------
     NotFittedError
         If the model is not fitted.
     TypeError
-        If it is no such model, a step of a Pipeline has no `inverse_transform`, or `items` has a form that
-        :func:`recommend` refuses.
+        If it is no such model, a step of a Pipeline after :class:`IdEncoder` cannot be undone, or `items` has a form
+        that :func:`recommend` refuses.
     ValueError
         If `n_items` is less than 1, or an item was not seen in `fit` and has no features, is missing, or is an
         infrequent one that an encoder has pooled with others.
@@ -187,7 +191,8 @@ def similar_items(model, items, n_items=10):
 
     rows, columns, ranks, scores = best_lists(cosines, len(codes), len(item_codes), n_items, "items")
     item = ids.names[ITEM]
-    return as_frame({item: asked}, rows, f"similar_{item}", candidates, columns, ranks, scores)
+    found = as_frame({item: asked}, rows, f"similar_{item}", candidates, columns, ranks, scores)
+    return as_callers_frame(found, (items, [item]))
 
 
 def _normalized(vectors):

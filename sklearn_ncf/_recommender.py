@@ -16,6 +16,7 @@ from sklearn_ncf.lists import (
     PipelineIdMapper,
     Requests,
     Selection,
+    as_callers_frame,
     as_frame,
     best_columns,
     best_lists,
@@ -89,7 +90,7 @@ class Recommender:
             As in :func:`recommend`, which raises and warns alike.
         """
         n_items, verbose = as_python(n_items), as_python(verbose)
-        ids = self._ids
+        ids, given = self._ids, users
         told = None if history is None else read_history(history, ids)
         chosen = read_pairs(items, ids, "items") if items is not None and is_pairs(items, ids) else None
         if users is None and (chosen or told):
@@ -108,7 +109,10 @@ class Recommender:
         selection = self._selection(users, codes, candidates, chosen, told, exclude, exclude_seen)
         score = (self._pairs if selection.is_sparse else self._grid)(codes, of_queries, candidates, selection)
         rows, columns, ranks, scores = best_lists(score, len(codes), selection.width, n_items, "users", verbose)
-        return as_frame(queries, rows, ids.names[ITEM], candidates[0], columns, ranks, scores)
+        lists = as_frame(queries, rows, ids.names[ITEM], candidates[0], columns, ranks, scores)
+        both = ids.names[:2]
+        of_items = ids.names[ITEM : ITEM + 1] if chosen is None else both
+        return as_callers_frame(lists, (given, list(queries)), (items, of_items), (history, both))
 
     def recommend_one(self, user=None, n_items=10, *, items=None, exclude=None, history=None, exclude_seen=True):
         """Recommend the items with the highest scores to one user: the fastest way.

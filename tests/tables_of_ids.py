@@ -48,6 +48,11 @@ def arrow_frame(values, type_=None):
     return pa.table({"id": pa.array(values, type=type_)}).to_pandas(types_mapper=pd.ArrowDtype)
 
 
+def as_pandas(table):
+    """A table of any library as a DataFrame of pandas."""
+    return table if isinstance(table, pd.DataFrame) else table.to_pandas()
+
+
 def codes_of(encoder, X):
     return encoder.transform(X)[:, 0].tolist()
 

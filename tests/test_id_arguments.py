@@ -14,6 +14,7 @@ import torch
 from matplotlib import pyplot as plt
 from scipy import sparse
 from sklearn.pipeline import make_pipeline
+from tables_of_ids import as_pandas
 
 from sklearn_ncf import IdEncoder, NCFRegressor, recommend, similar_items
 from sklearn_ncf.inspection import EmbeddingDisplay
@@ -110,9 +111,9 @@ def test_a_collection_of_any_form_holds_its_ids_in_their_order(numbers, form):
     make = COLLECTIONS[form]
     lists = recommend(numbers, make(USERS), 3, items=make(ITEMS), exclude_seen=False)
     expected = recommend(numbers, USERS, 3, items=ITEMS, exclude_seen=False)
-    pd.testing.assert_frame_equal(lists, expected)
+    pd.testing.assert_frame_equal(as_pandas(lists), expected)
     assert expected["user"].drop_duplicates().tolist() == USERS
-    pd.testing.assert_frame_equal(similar_items(numbers, make(ITEMS), 3), similar_items(numbers, ITEMS, 3))
+    pd.testing.assert_frame_equal(as_pandas(similar_items(numbers, make(ITEMS), 3)), similar_items(numbers, ITEMS, 3))
     assert EmbeddingDisplay.from_estimator(numbers, ids=make(ITEMS)).ids.tolist() == ITEMS
     plt.close("all")
 
@@ -122,8 +123,8 @@ def test_a_table_gives_its_column_of_the_name_of_fit(numbers, form):
     make = TABLES[form]
     users, items = make({"user": USERS, "more": ["x", "y", "z"]}), make({"title": ["x", "y", "z"], "item": ITEMS})
     lists = recommend(numbers, users, 3, items=items, exclude_seen=False)
-    pd.testing.assert_frame_equal(lists, recommend(numbers, USERS, 3, items=ITEMS, exclude_seen=False))
-    pd.testing.assert_frame_equal(similar_items(numbers, items, 3), similar_items(numbers, ITEMS, 3))
+    pd.testing.assert_frame_equal(as_pandas(lists), recommend(numbers, USERS, 3, items=ITEMS, exclude_seen=False))
+    pd.testing.assert_frame_equal(as_pandas(similar_items(numbers, items, 3)), similar_items(numbers, ITEMS, 3))
     with pytest.raises(
         ValueError, match=r"items, as a table, must have the column 'item'; got \['film'\].* items\['film'\]"
     ):
@@ -146,7 +147,7 @@ def test_without_names_in_fit_a_table_has_one_column(form):
     model = fit(grid(range(10), range(12)).to_numpy())
     make = TABLES[form]
     lists = recommend(model, make({"a": USERS}), 3, items=make({"b": ITEMS}), exclude_seen=False)
-    pd.testing.assert_frame_equal(lists, recommend(model, USERS, 3, items=ITEMS, exclude_seen=False))
+    pd.testing.assert_frame_equal(as_pandas(lists), recommend(model, USERS, 3, items=ITEMS, exclude_seen=False))
     with pytest.raises(TypeError, match="items is a table of 2 columns; pass one of them"):
         similar_items(model, make({"a": USERS, "b": ITEMS}))
 
@@ -249,7 +250,7 @@ def test_rows_of_users_with_their_context_come_in_any_form(in_context):
     ]
     for form in forms:
         found = recommend(in_context, form, 2, exclude_seen=False)
-        pd.testing.assert_frame_equal(found, expected)
+        pd.testing.assert_frame_equal(as_pandas(found), expected)
     alone = recommend(in_context, [4, 7], 2, exclude_seen=False)
     for form in (np.array([[4], [7]]), [[4], [7]], {7, 4}, iter([4, 7])):
         pd.testing.assert_frame_equal(recommend(in_context, form, 2, exclude_seen=False), alone)

@@ -1,8 +1,16 @@
 """From tables of any kind to columns of distinct ids, and from ids to codes."""
 
 from sklearn_ncf.encoding._codes import check_dtype_of_codes, decode_column, encode_column, join_columns, least_count
-from sklearn_ncf.encoding._columns import MISSING, Column, as_objects, as_table_name, kinds_of, read_table
-from sklearn_ncf.encoding._containers import as_local, as_numbers
+from sklearn_ncf.encoding._columns import (
+    MISSING,
+    Column,
+    as_objects,
+    as_table_name,
+    kinds_of,
+    read_column,
+    read_table,
+)
+from sklearn_ncf.encoding._containers import as_local, as_numbers, narwhals_frame, narwhals_series
 from sklearn_ncf.encoding._id_columns import as_series, is_missing, take_as_series
 from sklearn_ncf.encoding._passthrough import columns_without, find_columns, with_columns
 from sklearn_ncf.encoding._plain_ids import KEPT, pack_ids, unpack_ids
@@ -31,7 +39,10 @@ __all__ = [
     "join_columns",
     "kinds_of",
     "least_count",
+    "narwhals_frame",
+    "narwhals_series",
     "pack_ids",
+    "read_column",
     "read_table",
     "shown",
     "take_as_series",

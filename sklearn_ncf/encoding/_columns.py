@@ -9,11 +9,12 @@ from datetime import datetime, timedelta
 from numbers import Number
 from typing import NamedTuple
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 from sklearn.utils import check_array
 
-from sklearn_ncf.encoding._containers import as_local
+from sklearn_ncf.encoding._containers import as_local, narwhals_frame, narwhals_series
 
 NUMBER = "number"  # a kind of ids
 MISSING = -1  # the position of a missing id, and the code of an unknown one
@@ -65,6 +66,12 @@ def read_table(X, *, estimator, min_columns=1, only=None):
     )
 
 
+def read_column(values):
+    """A column by itself, an array of numpy, a Series of pandas or a column of another library, as a `Column`."""
+    series = narwhals_series(values)
+    return _hashed(values) if series is None else _hashed(*_values_of(series))
+
+
 def kinds_of(ids):
     """The kind of each distinct id, as a word: two columns can share ids only where they share kinds."""
     if _are_numbers(ids):
@@ -107,12 +114,8 @@ def as_frame(X):
     """
     if isinstance(X, pd.DataFrame):
         return list(X.columns), len(X), lambda j: (X.iloc[:, j], None)
-    module = type(X).__module__.partition(".")[0]
-    if module == "polars" and hasattr(X, "to_series"):
-        return list(X.columns), X.height, lambda j: _values_of_polars(X.to_series(j))
-    if module == "pyarrow" and hasattr(X, "column_names"):
-        return list(X.column_names), X.num_rows, lambda j: _values_of_arrow(X.column(j))
-    return None
+    frame = narwhals_frame(X)
+    return None if frame is None else (frame.columns, len(frame), lambda j: _values_of(frame[:, j]))
 
 
 def without_mask(X):
@@ -168,20 +171,20 @@ def _from_pandas(series):
     return _hashed(series.array)
 
 
-def _values_of_polars(series):
-    """Values of a column, and which of its rows are missing, as `as_frame` describes them."""
-    import polars as pl
-
+def _values_of(series):
+    """Values of a column of narwhals, and which of its rows are missing, as `as_frame` describes them."""
+    if series.implementation.is_pyarrow():
+        return _values_of_arrow(series.to_native())
     dtype = series.dtype
-    if (dtype.is_integer() and not str(dtype).endswith("128")) or dtype.is_float() or dtype == pl.Boolean:
+    if (dtype.is_integer() and dtype not in (nw.Int128, nw.UInt128)) or dtype.is_float() or dtype == nw.Boolean:
         return series.drop_nulls().to_numpy(), series.is_null().to_numpy()
-    if dtype == pl.Datetime and dtype.time_zone is not None:  # Python's datetime has no nanoseconds
+    if dtype == nw.Datetime and dtype.time_zone is not None:  # Python's datetime has no nanoseconds
         in_utc = pd.DatetimeIndex(series.dt.convert_time_zone("UTC").dt.replace_time_zone(None).to_numpy())
         return in_utc.tz_localize("UTC").tz_convert(dtype.time_zone).array, None
-    if dtype in (pl.Duration, pl.Datetime):
+    if dtype in (nw.Duration, nw.Datetime):
         return series.to_numpy(), None
-    if dtype == pl.Time:
-        _check_resolution((series.cast(pl.Int64) % 1000 == 0).all(), "times of day", "microseconds")
+    if dtype == nw.Time:
+        _check_resolution((series.cast(nw.Int64) % 1000 == 0).all(), "times of day", "microseconds")
     return as_objects(series.to_list()), None  # numpy has no strings or dates of this kind
 
 

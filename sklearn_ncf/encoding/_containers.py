@@ -1,15 +1,29 @@
 """From whatever tables and columns come in to arrays and data frames in this process's memory."""
 
 from collections.abc import Mapping, Set
+from importlib.util import find_spec
 
+import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 import torch
 from scipy.sparse import issparse
 
 
+def narwhals_frame(values):
+    """The view that narwhals has of a data frame of another library than pandas, None of anything else."""
+    is_frame = _has_arrow(values) and nw.dependencies.is_into_dataframe(values)
+    return nw.from_native(values, eager_only=True) if is_frame else None
+
+
+def narwhals_series(values):
+    """The view that narwhals has of a column of another library than pandas, None of anything else."""
+    is_series = _has_arrow(values) and nw.dependencies.is_into_series(values)
+    return nw.from_native(values, series_only=True) if is_series else None
+
+
 def as_local(values, name):
-    """Tensors as numpy arrays, lazy tables as data frames, all else as it is.
+    """Tensors as numpy arrays, lazy tables and streams of Arrow as data frames, all else as it is.
 
     scikit-learn's own checks would hand tensors back under `array_api_dispatch`.
 
@@ -24,6 +38,8 @@ def as_local(values, name):
         return values.compute()
     if module == "polars" and hasattr(values, "collect"):
         return values.collect()
+    if _has_arrow(values) and narwhals_frame(values) is None and narwhals_series(values) is None:
+        return nw.from_arrow(values, backend="pyarrow" if find_spec("pyarrow") else "polars").to_native()
     is_array = hasattr(values, "__array__")
     if isinstance(values, memoryview) or (is_array and not hasattr(values, "__getitem__")):  # which has no rows to take
         return np.asarray(values)
@@ -64,6 +80,11 @@ def as_numbers(values, name, what="values"):
         raise ValueError(
             f"{name} must hold numbers: {str(error).rstrip('.')}. Convert them to integers or floats."
         ) from error
+
+
+def _has_arrow(values):
+    """Whether something that is not of pandas gives a table or a column of Arrow."""
+    return hasattr(values, "__arrow_c_stream__") and not isinstance(values, pd.DataFrame | pd.Series | type)
 
 
 def _from_torch(tensor, name):

@@ -1,14 +1,17 @@
 """Some rows or columns of a table, as a table of the same type."""
 
 import numpy as np
+import pandas as pd
 
 from sklearn_ncf._sklearn_compat import safe_indexing
+from sklearn_ncf.encoding._containers import narwhals_frame
 from sklearn_ncf.storage import parts_of
 
 
 def take_rows(X, rows):
     """The given rows of a table, as a table of the same type."""
-    return X.take(rows) if type(X).__module__.startswith("pyarrow") else safe_indexing(X, rows)
+    frame = narwhals_frame(X)
+    return safe_indexing(X, rows) if frame is None else frame[rows].to_native()
 
 
 def take_columns(X, columns):
@@ -16,10 +19,11 @@ def take_columns(X, columns):
 
     A list of rows gives an array of objects.
     """
-    if type(X).__module__.startswith("pyarrow"):
-        return X.select(columns)
-    if hasattr(X, "iloc"):
+    if isinstance(X, pd.DataFrame):
         return X.iloc[:, columns]
+    frame = narwhals_frame(X)
+    if frame is not None:
+        return frame[:, columns].to_native()
     return (X if hasattr(X, "shape") else np.asarray(X, dtype=object))[:, columns]
 
 
@@ -28,9 +32,6 @@ def chunks_of(X, n_rows=None):
     n_all = X.shape[0] if getattr(X, "shape", ()) else len(X) if isinstance(X, list | tuple) else 0
     parts = list(parts_of(n_all, n_rows))
     for rows in parts if len(parts) > 1 else ():
-        if type(X).__module__.startswith("pyarrow"):
-            yield X.slice(rows.start, rows.stop - rows.start)
-        else:
-            yield safe_indexing(X, rows)
+        yield take_rows(X, rows)
     if len(parts) <= 1:
         yield X

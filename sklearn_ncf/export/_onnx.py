@@ -11,7 +11,6 @@ import pandas as pd
 import torch
 from torch import nn
 
-from sklearn_ncf._encoder import IdEncoder, encoded_columns_of, vocabularies_of
 from sklearn_ncf._files import write_atomic
 from sklearn_ncf._regressor import NCFRegressor
 from sklearn_ncf._version import __version__
@@ -41,7 +40,9 @@ def to_onnx(model, path):
     ----------
     model : estimator or Pipeline
         A fitted :class:`~sklearn_ncf.NCFRegressor` or :class:`~sklearn_ncf.NCFRanker`, a Pipeline of
-        :class:`~sklearn_ncf.IdEncoder` and one of them, or a fitted search over one of these.
+        :class:`~sklearn_ncf.IdEncoder` and one of them, or a fitted search over one of these. Steps that only select
+        or add columns, such as a `ColumnTransformer`, are not part of the graph: its inputs are the columns that
+        arrive at the next step, or at the :class:`~sklearn_ncf.IdEncoder` in a `ColumnTransformer`.
 
     path : str or path-like
         File to write. It is replaced when the export has succeeded, and left alone otherwise.
@@ -184,16 +185,16 @@ def _check_exportable(ids, output):
             "TransformedTargetRegressor cannot be exported, since its transformer is not part of the network; export "
             "its regressor_, and transform what the graph gives."
         )
-    for step in ids.steps:
-        if not isinstance(step, IdEncoder):
+    for encoder, encoded, *_ in ids.steps.undone:
+        if encoded is None:
             raise TypeError(
-                f"{type(step).__name__} before the estimator cannot be exported; use IdEncoder, or leave the step out: "
-                "the estimator takes raw ids."
+                f"{type(encoder).__name__} before the estimator cannot be exported; use IdEncoder, or leave the step "
+                "out: the estimator takes raw ids. Or export the Pipeline without it, such as to_onnx(model[1:], path):"
+                " the graph then takes what the step puts out."
             )
-        encoded = encoded_columns_of(step)
         if any(place in encoded for places in ids.fitted.features.roles.features.values() for place in places):
             raise ValueError("IdEncoder encodes columns that are features; name them in its passthrough and fit again.")
-        if step.handle_unknown == "error":
+        if encoder.handle_unknown == "error":
             raise ValueError(
                 'IdEncoder(handle_unknown="error") raises an error for unknown ids, which a graph cannot do; call '
                 'set_params(handle_unknown="encode") on it first, so that they are scored.'
@@ -210,8 +211,7 @@ def _tables_model(ids, features):
     """An ONNX model of the tables of ids: raw ids and features in, their codes in the estimator, and numbers, out."""
     from onnx import TensorProto, helper
 
-    first = ids.steps[0] if ids.steps else ids.estimator.encoder_
-    known = _known_ids(first, ids.names)
+    known = _known_ids(map(ids.steps.vocabulary, range(ids.n_columns)), ids.names)
     inputs, parts = {}, []
 
     def add_codes(place, output, keys, codes, code_of_others):
@@ -237,12 +237,12 @@ def _tables_model(ids, features):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("ai.onnx.ml", ML_OPSET)])
 
 
-def _known_ids(encoder, names):
+def _known_ids(vocabularies, names):
     """The ids of each column that have a code, as ONNX takes them, and whether the column's ids are strings."""
     known = []
-    for column, vocabulary, name in zip(encoder.categories_, vocabularies_of(encoder), names, strict=True):
-        examples = _as_onnx(column.tolist() or vocabulary.infrequent_ids.tolist(), name)
-        known.append((examples[: len(column)], isinstance(examples[0], str)))
+    for vocabulary, name in zip(vocabularies, names, strict=True):
+        examples = _as_onnx(vocabulary.ids.tolist() or vocabulary.infrequent_ids.tolist(), name)
+        known.append((examples[: len(vocabulary.ids)], isinstance(examples[0], str)))
     return known
 
 
@@ -254,7 +254,8 @@ def _id_tables(ids, known):
     for place, column in zip(ids.places, asked, strict=True):
         padded[place] = pd.Series(column + column[:1] * (n_rows - len(column)), dtype=object)
     frame = pd.DataFrame({ids.name_of(place): column for place, column in padded.items()})
-    encoded, _ = ids.encoded(frame.to_numpy(dtype=object) if ids.fit_names is None else frame)
+    table = frame.to_numpy(dtype=object) if ids.fit_names is None else frame
+    encoded, _ = ids.steps.encoded_from(table, warns=False, each=False)
     tables = []
     for j, (column, text) in enumerate(known):
         *codes, code_of_missing, code_of_others = encoded[: len(asked[j]), j].tolist()

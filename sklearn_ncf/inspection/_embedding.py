@@ -185,7 +185,7 @@ class EmbeddingDisplay:
         NotFittedError
             If the model is not fitted.
         TypeError
-            If it is no such model, or a step of a Pipeline has no `inverse_transform`.
+            If it is no such model, or a step of a Pipeline after :class:`~sklearn_ncf.IdEncoder` cannot be undone.
         ValueError
             If a parameter is out of its range, an id was not seen in `fit`, or labels or colours do not fit the ids.
         """

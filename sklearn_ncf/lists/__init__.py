@@ -1,5 +1,6 @@
 """From a fitted model or Pipeline to ranked lists of raw ids."""
 
+from sklearn_ncf.lists._callers_frame import as_callers_frame
 from sklearn_ncf.lists._history import check_finite, predict_with_history, read_history
 from sklearn_ncf.lists._id_arguments import ONE, PANDAS, as_list, names_of, read_ids
 from sklearn_ncf.lists._lists import as_frame, best_lists
@@ -29,6 +30,7 @@ __all__ = [
     "Rankings",
     "Requests",
     "Selection",
+    "as_callers_frame",
     "as_frame",
     "as_list",
     "best_columns",

@@ -87,7 +87,7 @@ def predict_with_history(ids, X, history, further_users=None):
     further_users = further_users or further_users_of(ids.estimator)
     X, told = as_local(X, "X"), read_history(history, ids)
     codes, deviations = ids.encoded(X)
-    (users,) = read_table(X, estimator=None, only=[ids.places[USER]])[1]
+    (users,) = read_table(ids.id_table(X), estimator=None, only=[USER])[1]
     users = take_ids(users, users.positions)
     own = told.deviations(further_users, users, codes[:, USER], deviations.get(USER))
     return ids.scores_of(codes, deviations | {USER: own})

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from sklearn_ncf.encoding import MISSING, as_objects, read_table
+from sklearn_ncf.encoding import MISSING, as_local, as_objects, narwhals_frame, narwhals_series, read_column
 
 ONE = (str, bytes, bytearray, memoryview)  # what can be iterated over, and is one id (or none) all the same
 ROWS = (list, tuple, np.ndarray)
@@ -32,7 +32,7 @@ class FittedIds(NamedTuple):
 
 
 def plain(values, name):
-    """An argument without what differs in form alone: arrays of any library are numpy's, masked ids are missing."""
+    """An argument without what differs in form alone: a table, a column, a numpy array, or what Python has itself."""
     for method in ("compute", "collect"):
         if hasattr(values, method):
             raise TypeError(f"{name} is a lazy {type(values).__name__}; pass {name}.{method}().")
@@ -42,7 +42,15 @@ def plain(values, name):
         return values.as_py()
     if isinstance(values, np.ma.MaskedArray):
         return np.where(np.ma.getmaskarray(values), None, values.data)
-    if isinstance(values, PANDAS) or _module(values) in ("polars", "pyarrow"):
+    if isinstance(values, PANDAS):
+        return values
+    if hasattr(values, "__arrow_c_stream__"):
+        values = as_local(values, name)
+    elif hasattr(values, "__arrow_c_array__"):  # an array that is no column
+        import pyarrow as pa
+
+        return pa.chunked_array([pa.array(values)])
+    if narwhals_frame(values) is not None or narwhals_series(values) is not None:
         return values
     return np.asarray(values) if hasattr(values, "__array__") and not isinstance(values, type) else values
 
@@ -89,7 +97,7 @@ def distinct_rows(values, name, columns):
         absent = [column for column in columns if column not in names]
         if absent:
             raise ValueError(f"{name}, as a table, must have the columns {columns}; {absent[0]!r} is not there.")
-        parts = [_one_column(values, column) for column in columns]
+        parts = [values[column] for column in columns]
     else:
         shape = values.shape if isinstance(values, np.ndarray) else _shape_of(values)
         if len(shape) != 2 or shape[1] != len(columns):
@@ -104,7 +112,7 @@ def parts_of_rows(values, name):
     """The columns of a plain table, in their order, whether they have names or not."""
     names = names_of(values)
     if names is not None:
-        return [_one_column(values, column) for column in names]
+        return [values[column] for column in names]
     if isinstance(values, np.ndarray) and values.ndim == 2:
         return list(values.T)
     if (
@@ -135,14 +143,13 @@ def as_list(values, name):
 
 
 def read_ids(vector, name):
-    """A column, a numpy array or one of pandas, polars or pyarrow, as a `Column`."""
+    """A column, a numpy array or one of any library, as a `Column`."""
     if not len(vector):
         raise ValueError(f"{name} is empty; give at least one id.")
     try:
-        (column,) = read_table(_as_single_column(vector, name), estimator=None)[1]
+        return read_column(vector)
     except TypeError as error:
         raise TypeError(f"{name} holds something that cannot be an id: {error}") from error
-    return column
 
 
 def take_ids(column, positions):
@@ -165,7 +172,7 @@ def _as_vector(values, name, fitted):
         return as_objects([values])
     if isinstance(values, PANDAS) and not isinstance(values, pd.MultiIndex):
         return pd.Series(values, dtype=values.dtype).reset_index(drop=True)
-    if _module(values) in ("polars", "pyarrow"):
+    if narwhals_series(values) is not None:
         return values
     if fitted.hold(values):
         return as_objects([values])
@@ -185,17 +192,6 @@ def _raveled(array, name):
     if array.ndim > 2 or (array.ndim == 2 and array.shape[1] != 1):
         raise ValueError(f"{name} must have one column of ids; got shape {array.shape}. Pass an array of ids.")
     return array.ravel()
-
-
-def _as_single_column(vector, name):
-    """A column as a table of this column alone."""
-    if _module(vector) == "polars":
-        return vector.to_frame(name)
-    if _module(vector) == "pyarrow":
-        import pyarrow as pa
-
-        return pa.table({name: vector})
-    return vector.to_frame(name) if isinstance(vector, pd.Series) else vector.reshape(-1, 1)
 
 
 def _in_order(ids):
@@ -219,21 +215,11 @@ def _shape_of(rows):
     return len(rows), lengths[0] if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
 
 
-def _module(values):
-    """The package that an object is from."""
-    return type(values).__module__.partition(".")[0]
-
-
 def column_of(table, column, name):
     """A column of a data frame, the argument `name`, by its name."""
     if column not in names_of(table):
         raise ValueError(f"{name}, as a table, must have the column {column!r}; got {names_of(table)}.")
-    return _one_column(table, column)
-
-
-def _one_column(table, name):
-    """A column of a data frame, by its name."""
-    return table.column(name) if hasattr(table, "column_names") else table[name]
+    return table[column]
 
 
 def _only_column(table, name):
@@ -241,7 +227,7 @@ def _only_column(table, name):
     names = names_of(table)
     if len(names) != 1:
         raise TypeError(f"{name} is a table of {len(names)} columns; pass one of them.")
-    return _one_column(table, names[0])
+    return table[names[0]]
 
 
 def _named_column(table, name, columns, j):
@@ -258,4 +244,4 @@ def _named_column(table, name, columns, j):
             f"{name} holds the column {others[0]!r} too, but the same ids are meant for all; pass "
             f"{name}[{columns[j]!r}]."
         )
-    return _one_column(table, columns[j])
+    return table[columns[j]]

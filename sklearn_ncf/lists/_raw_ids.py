@@ -2,24 +2,16 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ncf._encoder import IdEncoder, check_unknown, encode_columns, encoded_columns_of, vocabularies_of
-from sklearn_ncf._fitted import snapshot
 from sklearn_ncf.encoding import (
     MISSING,
     Vocabulary,
     as_objects,
-    as_series,
     is_missing,
-    read_table,
     shown,
-    take_as_series,
-    with_columns,
 )
 from sklearn_ncf.features import feature_frame
-from sklearn_ncf.fitting import encode_table, fitted_model_of
+from sklearn_ncf.fitting import fitted_model_of
 from sklearn_ncf.lists._id_arguments import (
     FittedIds,
     column_of,
@@ -31,6 +23,7 @@ from sklearn_ncf.lists._id_arguments import (
     read_ids,
     take_ids,
 )
+from sklearn_ncf.lists._steps import IdSteps
 from sklearn_ncf.lists._unwrap import unwrap
 from sklearn_ncf.nn import ITEM, USER
 
@@ -43,22 +36,13 @@ class PipelineIdMapper:
     """
 
     def __init__(self, model, *, needs_network=False):
-        steps, self.estimator, self.target_transformers = unwrap(model, needs_network=needs_network)
-        for name, step in steps:
-            _check_step(name, step)
-        # After the estimator: an encoder may learn further ids meanwhile, but must know all of the estimator's.
-        self.steps = [snapshot(step) if isinstance(step, IdEncoder) else step for _, step in steps]
+        named_steps, self.estimator, self.target_transformers = unwrap(model, needs_network=needs_network)
         self.fitted = fitted_model_of(self.estimator)
-        self.n_all_columns = self.estimator.n_features_in_
-        self.places = self.fitted.features.roles.ids or list(range(self.n_all_columns))  # of the columns of ids
+        # After the estimator: an encoder may learn further ids meanwhile, but must know all of the estimator's.
+        self.steps = IdSteps(named_steps, self.estimator, self.fitted.features)
+        self.n_all_columns, self.places = self.steps.n_all_columns, self.steps.places
         self.n_columns = len(self.places)
-        first = self._reader(0)
-        if first.n_features_in_ != self.n_all_columns:
-            raise ValueError(
-                f"The steps before the estimator turn {first.n_features_in_} columns into {self.n_all_columns}, so "
-                "that ids cannot be told apart. Use IdEncoder, or leave the steps out: the estimator takes raw ids."
-            )
-        self.fit_names = getattr(first, "feature_names_in_", None)
+        self.fit_names = self.steps.reader(0).names
         contexts = [f"context_{number}" for number in range(1, self.n_columns - 1)]
         self.names = ["user", "item", *contexts]
         if self.fit_names is not None:
@@ -72,17 +56,17 @@ class PipelineIdMapper:
 
     def named(self, column, codes):
         """Raw ids of known codes of a column, and which of the codes have one: the code of pooled ids has none."""
-        return self._decoded(column, self.estimator.encoder_.categories_[column][codes], 0)
+        return self.steps.decoded(column, self.estimator.encoder_.categories_[column][codes])
 
     def all_named(self, column):
         """Raw ids and codes of all ids that `fit` has seen in a column, but for missing and pooled ones."""
         codes = np.arange(len(self.estimator.encoder_.categories_[column]))
         ids, named = self.named(column, codes)
         codes = codes[named]
-        if len(codes) and not all(isinstance(step, IdEncoder) for step in self.steps):
+        if len(codes) and any(step.encoded is None for step in self.steps.undone):
             lost = ids[self._codes({column: ids})[0][:, column] != codes]
             if len(lost):
-                names = ", ".join(type(step).__name__ for step in self.steps)
+                names = ", ".join(type(step.transformer).__name__ for step in self.steps.undone)
                 raise ValueError(
                     f"The steps before the estimator, {names}, do not give the ids of column {self.names[column]!r} "
                     f"back as they went in: for {shown(lost)}, inverse_transform is not the inverse of transform. Use "
@@ -142,33 +126,17 @@ class PipelineIdMapper:
     def mask_pooled(self, column, codes):
         """Codes, -1 where one stands not for one id but for all that are unknown, missing or pooled."""
         of_one = codes >= 0
-        if self.steps:
+        if self.steps.undone:
             of_one[of_one] = self.named(column, codes[of_one])[1]
         return np.where(of_one, codes, MISSING)
 
     def encoded(self, table, *, warns=False, each=False):
         """Codes of a table of raw ids in the columns of `fit`, and the `Deviations` of unknown ids by column."""
-        described = self.fitted.features.descriptions
-        for level, step in enumerate(self.steps):
-            if isinstance(step, IdEncoder):
-                encoded = encoded_columns_of(step)
-                header, columns = read_table(table, estimator=step, only=encoded)
-                validate_data(step, header, reset=False, skip_check_array=True)
-                codes, unknown = encode_columns(step, columns)
-                quiet = [encoded.index(self.places[column]) for column in described]
-                check_unknown(step, unknown, warns=warns, each=each, described=quiet)
-                table = codes if len(encoded) == self.n_all_columns else with_columns(table, encoded, codes.T)
-                names = getattr(self._reader(level + 1), "feature_names_in_", None)
-                table = table if names is None else pd.DataFrame(table).set_axis(names, axis=1)
-            else:
-                table = step.transform(table)
-        codes, unknown, deviations = encode_table(self.estimator, table)
-        check_unknown(self.estimator.encoder_, unknown, warns=warns, each=each, described=described)
-        return codes, deviations
+        return self.steps.encoded(table, warns=warns, each=each)
 
     def id_table(self, table):
-        """The columns of ids of a table."""
-        return self.fitted.features.roles.id_table(table)
+        """The columns of ids of a table in the columns of `fit`, as they arrive at the first step that is undone."""
+        return self.steps.id_table(table)
 
     def grid_scorer(self, queries, of_queries, items, of_items):
         """A function from a slice of some queries to their scores with each of some items.
@@ -205,61 +173,10 @@ class PipelineIdMapper:
             scores = np.asarray(transformer.inverse_transform(scores.reshape(-1, 1)), dtype=np.float32)
         return scores.reshape(shape)
 
-    def _decoded(self, column, ids, level):
-        """Ids that step `level` knows, from known ones of the estimator, and which of these have one."""
-        named = np.ones(len(ids), dtype=bool)
-        for place in reversed(range(level, len(self.steps))):
-            step = self.steps[place]
-            if isinstance(step, IdEncoder):
-                has_id = ids >= 0
-                known = step.categories_[encoded_columns_of(step).index(self.places[column])]
-                ids = known[ids[has_id].astype(np.intp)]
-            elif len(ids):
-                undone = step.inverse_transform(self._table(place + 1, {column: ids}))
-                found = next(read_table(undone, estimator=step, only=[self.places[column]])[1])
-                has_id = found.positions != MISSING
-                ids = found.ids[found.positions[has_id]]
-            else:
-                has_id = []
-            named[named] = has_id
-        return ids, named
-
-    def _table(self, level, columns, features=None):
-        """A table for step `level`, the last being the estimator: ids in some columns, any known id in the others.
-
-        `features` are data frames by USER and ITEM, of the columns of their features, which are missing elsewhere.
-        """
-        n_rows = len(next(iter(columns.values())))
-        any_id = np.zeros(n_rows, dtype=np.intp)
-        series = {j: pd.Series(np.full(n_rows, np.nan)) for j in range(self.n_all_columns)}
-        for j, place in enumerate(self.places):
-            ids = as_series(columns[j]) if j in columns else take_as_series(self._any_id(j, level), any_id)
-            series[place] = ids
-        for side, frame in (features or {}).items():
-            if frame is not None:
-                places = self.fitted.features.roles.features[side]
-                series |= {place: frame.iloc[:, k] for k, place in enumerate(places)}
-        frame = pd.DataFrame(series)
-        reader = self._reader(level)
-        names = getattr(reader, "feature_names_in_", None)
-        if names is not None:
-            return frame.set_axis(names, axis=1)
-        alike = len(set(frame.dtypes)) == 1 and isinstance(frame.dtypes[0], np.dtype)
-        return frame.to_numpy(dtype=None if alike else object, copy=True)  # scikit-learn's transformers write to theirs
-
-    def _any_id(self, column, level):
-        """An array of an id that step `level` knows in a column, or of a missing one where there is none."""
-        first = self.estimator.encoder_.categories_[column][:2]  # pooled ids share one code, which has no id
-        ids, _ = self._decoded(column, first, level)
-        return ids[:1] if len(ids) else np.array([np.nan])
-
-    def _reader(self, level):
-        """The first from step `level` on that says which columns it has seen in `fit`."""
-        return next(step for step in [*self.steps, self.estimator][level:] if hasattr(step, "n_features_in_"))
-
     def _codes(self, columns, features=None, *, warns=False):
         """Codes, in all columns, of ids of some columns, and the `Deviations` of those with `features`."""
-        codes, deviations = self.encoded(self._table(0, columns, features), warns=warns, each=True)
+        table = self.steps.table(columns, features)
+        codes, deviations = self.steps.encoded_from(table, warns=warns, each=True)
         return codes, {column: of_column for column, of_column in deviations.items() if column in columns}
 
     def distinct(self, ids, name, column):
@@ -323,12 +240,8 @@ class PipelineIdMapper:
 
     def _types(self, column):
         """The types of the raw ids of a column, where they are objects."""
-        first = (self.steps or [self.estimator.encoder_])[0]
-        if isinstance(first, IdEncoder):
-            vocabulary = vocabularies_of(first)[column]
-            known = [vocabulary.ids, vocabulary.infrequent_ids]
-        else:
-            known = [self.all_named(column)[0]]
+        vocabulary = self.steps.vocabulary(column)
+        known = [self.all_named(column)[0]] if vocabulary is None else [vocabulary.ids, vocabulary.infrequent_ids]
         return tuple({type(id_) for ids in known if ids.dtype == object for id_ in ids})
 
     def _include(self, column, id_):
@@ -354,9 +267,9 @@ class PipelineIdMapper:
 
     def _are_pooled(self, column, ids):
         """Which ids without a code of their own were seen in `fit`, as far as its first step remembers."""
-        if not self.steps or not isinstance(self.steps[0], IdEncoder) or not len(ids):
+        vocabulary = self.steps.vocabulary(column)
+        if vocabulary is None or not len(ids):
             return np.zeros(len(ids), dtype=bool)
-        vocabulary = vocabularies_of(self.steps[0])[column]
         is_minus_one = np.fromiter((id_ == -1 for id_ in ids), dtype=bool, count=len(ids))
         return (vocabulary.codes(ids) != MISSING) | (vocabulary.accounts_for(ids) & ~is_minus_one)
 
@@ -366,19 +279,3 @@ def _last_rows(frame, positions, wanted):
     last = np.zeros(positions.max(initial=MISSING) + 2, dtype=np.intp)
     last[positions + 1] = np.arange(len(positions))
     return frame.take(last[wanted + 1]).reset_index(drop=True)
-
-
-def _check_step(name, step):
-    """Refuse a step that cannot give ids back."""
-    way_out = "Use IdEncoder, or leave the step out: the estimator takes raw ids."
-    if not hasattr(step, "inverse_transform"):
-        raise TypeError(
-            f"Step {name!r} of the Pipeline, {type(step).__name__}, has no inverse_transform, so that items cannot be "
-            f"named. {way_out}"
-        )
-    if isinstance(step, FunctionTransformer) and step.func is not None and step.inverse_func is None:
-        raise TypeError(
-            f"Step {name!r} of the Pipeline, FunctionTransformer, has no inverse_func, so that items cannot be named. "
-            f"Give it one. {way_out}"
-        )
-    check_is_fitted(step)

@@ -41,7 +41,7 @@ def unwrap(model, *, needs_network=False):
     steps, target_transformers, inner = [], [], model
     while True:
         if isinstance(inner, Pipeline):
-            steps += [found for name, step in inner.steps[:-1] for found in _flat_steps(name, step)]
+            steps += [found for name, step in inner.steps[:-1] for found in flat_steps(name, step)]
             inner = inner.steps[-1][1]
         elif isinstance(inner, FrozenEstimator):
             inner = inner.estimator
@@ -67,15 +67,15 @@ def unwrap(model, *, needs_network=False):
     return Unwrapped(steps, snapshot(inner), target_transformers)
 
 
-def _flat_steps(name, step):
+def flat_steps(name, step):
     """The transformers in a step of a Pipeline, by name: none, one, or those of a Pipeline in it."""
     if step in (None, "passthrough"):
         return []
     if isinstance(step, FrozenEstimator):
-        return _flat_steps(name, step.estimator)
+        return flat_steps(name, step.estimator)
     if isinstance(step, Pipeline):
-        return [found for inner_name, inner in step.steps for found in _flat_steps(f"{name}__{inner_name}", inner)]
-    return _flat_steps(name, _best_of(step)) if _is_search(step) else [(name, step)]
+        return [found for inner_name, inner in step.steps for found in flat_steps(f"{name}__{inner_name}", inner)]
+    return flat_steps(name, _best_of(step)) if _is_search(step) else [(name, step)]
 
 
 def _is_search(model):
