@@ -1,6 +1,7 @@
 """What the estimators share: from checked parameters and rows to a fitted model."""
 
-from sklearn_ncf.fitting._base import BaseNCF, encode_table, fitted_model_of
+from sklearn_ncf.fitting._base import BaseNCF, encode_table, fitted_model_of, solver_of
+from sklearn_ncf.fitting._explanation import KINDS, explain_rows
 from sklearn_ncf.fitting._fitted_model import FittedModel
 from sklearn_ncf.fitting._parameters import RANKING_CONSTRAINTS, set_parameters
 from sklearn_ncf.fitting._rating_scale import RatingScale
@@ -8,6 +9,7 @@ from sklearn_ncf.fitting._ratings import check_ratings, check_weight, with_ones
 from sklearn_ncf.fitting._units import ORDINARY
 
 __all__ = [
+    "KINDS",
     "ORDINARY",
     "RANKING_CONSTRAINTS",
     "BaseNCF",
@@ -16,7 +18,9 @@ __all__ = [
     "check_ratings",
     "check_weight",
     "encode_table",
+    "explain_rows",
     "fitted_model_of",
     "set_parameters",
+    "solver_of",
     "with_ones",
 ]

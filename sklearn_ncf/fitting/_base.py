@@ -47,6 +47,15 @@ def fitted_model_of(estimator):
     return FittedModel(estimator.net_, estimator._seen, estimator._units, estimator._of_unknown, estimator._features)
 
 
+def solver_of(estimator):
+    """The solver that fitted an estimator, as its parameters say it where it was loaded; None where gradients did."""
+    net = estimator.net_
+    if net.solver_ is not None:
+        return net.solver_
+    settings = estimator._settings.changed(**estimator._last_fit())
+    return settings.solver_of_fit(len(estimator.encoder_.categories_))
+
+
 def encode_table(estimator, X):
     """Codes of a table in the columns of `fit`, an `UnknownIds` for each column of ids, and what features say.
 

@@ -143,6 +143,11 @@ class PipelineIdMapper:
 
     def encoded(self, table, *, warns=False, each=False):
         """Codes of a table of raw ids in the columns of `fit`, and the `Deviations` of unknown ids by column."""
+        _, codes, deviations = self.transformed(table, warns=warns, each=each)
+        return codes, deviations
+
+    def transformed(self, table, *, warns=False, each=False):
+        """A table as the estimator gets it, and what `encoded` gives of it."""
         described = self.fitted.features.descriptions
         for level, step in enumerate(self.steps):
             if isinstance(step, IdEncoder):
@@ -159,7 +164,7 @@ class PipelineIdMapper:
                 table = step.transform(table)
         codes, unknown, deviations = encode_table(self.estimator, table)
         check_unknown(self.estimator.encoder_, unknown, warns=warns, each=each, described=described)
-        return codes, deviations
+        return table, codes, deviations
 
     def id_table(self, table):
         """The columns of ids of a table."""

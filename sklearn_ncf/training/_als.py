@@ -99,6 +99,12 @@ class AlternatingLeastSquares(Solver):
         lowered = items.solve(table, users, self.plan)
         return (items.weight * self.plan.positive_weight - lowered) / max(items.weight, 1e-30)
 
+    @torch.no_grad()
+    def user_parts(self, network, interactions, users):
+        """The summands of the solutions; conjugate gradients, and items that moved since, leave others a remainder."""
+        of_users, items = self._made_sides(network, interactions, (users, None))
+        return of_users.parts(network.embedding.weight, items, self.plan)
+
     def _made_sides(self, network: nn.Module, interactions: Interactions, ids=(None, None)) -> "list[_Side]":
         pairs = interactions.by_user, interactions.by_item
         return [_Side(network, column, pairs[column], ids[column]) for column in (USER, ITEM)]
@@ -140,16 +146,7 @@ class _Side:
 
     def solve(self, table: Tensor, other: "_Side", plan: Plan) -> float:
         """Set the ids' vectors; return by how much they lower the loss of the pairs that they stand in."""
-        if not self.blocks:
-            n_others = len(other.known_places)
-            self.blocks = list(self._made_blocks(table, n_others, plan))
-            if self.pulls and _is_auto(plan):
-                penalty, pull = map(torch.from_numpy, self._penalty(self.known_places, n_others, plan))
-                pulling = penalty * pull
-                self._shares = (pulling / pulling.sum().clamp(min=1e-30)).to(table)
-        gram, others = other.gram(table), table[self.others]
-        squares = None if _is_auto(plan) else others.square().sum(1, keepdim=True)
-        mean = 0.0 if self._shares is None else self._shares @ table[self.known]
+        others, gram, squares, mean = self._shared(table, other, plan)
         own, lowered = table[self.rows], 0.0
         if self._gram is not None:
             self._gram -= own.T @ own
@@ -162,6 +159,33 @@ class _Side:
         if not isinstance(self.rows, slice):
             table[self.rows] = own
         return lowered
+
+    def parts(self, table: Tensor, other: "_Side", plan: Plan) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What the ids' vectors are the sum of, see `AlternatingLeastSquares.user_parts`."""
+        shared = self._shared(table, other, plan)
+        owners, others, of_interactions, of_pull = [], [], [], []
+        for rows, block in self.blocks:
+            owners.append(rows.start + block.rows)
+            others.append(block.others - N_SPECIAL)
+            for found, part in zip((of_interactions, of_pull), block.parts(*shared), strict=True):
+                found.append(part)
+        return tuple(map(torch.cat, (owners, others, of_interactions, of_pull)))
+
+    def _shared(
+        self, table: Tensor, other: "_Side", plan: Plan
+    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor | float]:
+        """What the ids' systems share: the other side's vectors, their Gram matrix and squares, and the mean."""
+        if not self.blocks:
+            n_others = len(other.known_places)
+            self.blocks = list(self._made_blocks(table, n_others, plan))
+            if self.pulls and _is_auto(plan):
+                penalty, pull = map(torch.from_numpy, self._penalty(self.known_places, n_others, plan))
+                pulling = penalty * pull
+                self._shares = (pulling / pulling.sum().clamp(min=1e-30)).to(table)
+        others = table[self.others]
+        squares = None if _is_auto(plan) else others.square().sum(1, keepdim=True)
+        mean = 0.0 if self._shares is None else self._shares @ table[self.known]
+        return others, other.gram(table), squares, mean
 
     def _made_blocks(self, table: Tensor, n_others: int, plan: Plan) -> Iterator[tuple[slice, Block]]:
         """Blocks of rows small enough that what they read stays in the caches."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sklearn_ncf.interactions import Interactions
 from sklearn_ncf.training._batches import InteractionDataset
@@ -57,6 +57,25 @@ class Solver:
         ids : list of int64 arrays
             Codes of the ids to change, for each column.
         """
+
+    def user_parts(
+        self, network: nn.Module, interactions: Interactions, users: np.ndarray
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+        """What the vectors of some users are the sum of, but for a remainder; None where that cannot be said.
+
+        Returns, for each interaction, its user's position among `users`, the code of its item and its part, of shape
+        (n_interactions, dim), then the part of the average user, of shape (n_users, dim).
+
+        Parameters
+        ----------
+        network : nn.Module
+            The fitted network.
+        interactions : Interactions
+            All pairs that it was fitted to, each once, with their weights.
+        users : int64 array
+            Codes of users who stand in some of the pairs.
+        """
+        return None
 
     def end_training(self) -> None:
         """Release what only training needs."""
