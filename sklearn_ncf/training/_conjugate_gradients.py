@@ -113,7 +113,8 @@ class Block(NamedTuple):
         of_interactions = torch.empty_like(of_others)
         for row, (first, last) in enumerate(pairwise(self.ends.tolist())):
             own, of_row = of_others[first:last], weights[first:last, None]
-            matrix = gram + (own.T @ ((of_row - 1) * own)).addcmul(penalty[row], torch.eye(len(gram)).to(gram))
+            matrix = torch.addmm(gram, own.T, (of_row - 1) * own)
+            matrix.diagonal().add_(penalty[row])
             solved = torch.linalg.solve(matrix, torch.cat([of_row * own, of_pull[row, None]]).T).T
             of_interactions[first:last], of_pull[row] = solved[:-1], solved[-1]
         return of_interactions, of_pull
