@@ -2,8 +2,8 @@
 Why this film?
 ==============
 
-People trust a recommendation more when they see what it is based on. With least squares, a score is a sum over the films
-that the user has watched, so that `explain` can say exactly what each of them added.
+People trust a recommendation more when they see what it is based on. With least squares, a score is a sum over the
+films that the user has watched, so that `explain` can say exactly what each of them added.
 """
 
 # %%
@@ -40,8 +40,8 @@ display = ExplanationDisplay.from_explanation(why, row=0, labels=films["title"])
 plt.show()
 
 # %%
-# Ratings are explained in stars. A prediction begins at the intercept; the biases say how strictly the user rates and how
-# well the film is rated by all. Films that the user has rated add to that, or take from it.
+# Ratings are explained in stars. A prediction begins at the intercept; the biases say how strictly the user rates and
+# how well the film is rated by all. Films that the user has rated add to that, or take from it.
 regressor = NCFRegressor(random_state=0).fit(X, y)
 rows = films_for_user[["user", "item"]]
 ExplanationDisplay.from_estimator(regressor, rows, row=0, labels=films["title"], n_largest=8)
