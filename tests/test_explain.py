@@ -114,11 +114,11 @@ def test_contributions_sum_to_predictions(table, name, columns):
     X = X[COLUMNS[columns]]
     model = fitted(MODELS[name](**params_of(X)), X, y)
     assert_sums(model, asked(X))
-    further = X[:40].assign(user=NEW)
-    model.partial_fit(further, y[:40]) if isinstance(model, NCFRegressor) else model.partial_fit(further)
+    further = X[:3].assign(user=NEW)
+    model.partial_fit(further, y[:3]) if isinstance(model, NCFRegressor) else model.partial_fit(further)
     why = assert_sums(model, asked(X))
-    if name not in ("gmf alone",):
-        assert "interaction" in set(why.loc[why["user"] == NEW, "kind"])
+    if name != "gmf alone":
+        assert {"interaction", "average history"} <= set(why.loc[why["user"] == NEW, "kind"])
 
 
 @pytest.mark.parametrize("columns", ["ids", "features"])
@@ -291,6 +291,26 @@ def test_known_users_are_drawn_to_their_features_by_least_squares():
     assert drawn.abs().max() > 1e-3
     interactions = [table.loc[table["kind"] == "interaction", "contribution"] for table in (why, of_bare)]
     np.testing.assert_allclose(*interactions, atol=1e-6)
+
+
+def test_ids_without_features_have_no_contributions_of_them():
+    X, _ = described.table()
+    X = X[["user", "item", "age", "job"]]
+    none = X["user"] == X["user"][0]
+    X.loc[none, "age"] = np.nan
+    X.loc[none, "job"] = None
+    model = NCFRanker(**QUICK, user_features=["age", "job"]).fit(X)
+    assert "user feature" not in set(assert_sums(model, X[:1])["kind"])
+    assert "user feature" in set(assert_sums(model, X[~none][:1])["kind"])
+
+
+def test_the_id_that_encoders_give_to_all_unknown_ones_has_no_interactions_where_features_tell_them_apart(ratings):
+    X, y = ratings
+    X = X.assign(user=np.where(X["user"] < 5, -1, X["user"]), age=X["user"] / 7)
+    model = NCFRegressor(**QUICK, user_features=["age"]).fit(X, y)
+    kinds = set(assert_sums(model, X[X["user"] == -1][:1])["kind"])
+    assert "user feature" in kinds
+    assert "interaction" not in kinds
 
 
 def test_columns_of_numbers_that_were_learned_as_one_have_one_name(ratings):
