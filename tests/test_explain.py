@@ -2,8 +2,10 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import tables_with_features as described
+import torch
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
@@ -16,6 +18,7 @@ from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor, recommend
 from sklearn_ncf.fitting import _explanation
 from sklearn_ncf.inspection import explain
 from sklearn_ncf.nn import EmbeddingNN, Network
+from sklearn_ncf.training import _als
 
 QUICK = {"embedding_dim": 4, "max_epochs": 3, "random_state": 0, "device": "cpu"}
 NEW = "new"  # an id that fit does not see
@@ -345,7 +348,8 @@ def test_small_chunks_give_the_same(table, monkeypatch):
     X = X[COLUMNS["features"]]
     models = [fitted((MODELS | SOLVED)[name](**params_of(X)), X, y) for name in ("gmf with histories", "least squares")]
     expected = [explain(model, asked(X)) for model in models]
-    monkeypatch.setattr(_explanation, "NUMBERS_CHUNK_SIZE", 100)
+    monkeypatch.setattr(_explanation, "NUMBERS_CHUNK_SIZE", 400)
+    monkeypatch.setattr(_als, "NUMBERS_PER_BLOCK", 60)
     for model, whole in zip(models, expected, strict=True):
         pd.testing.assert_frame_equal(explain(model, asked(X)), whole)
 
@@ -409,8 +413,6 @@ def test_ids_come_out_as_they_went_in(to):
 
 
 def test_tables_of_other_libraries_are_taken(ratings):
-    import polars as pl
-
     X, y = ratings
     model = NCFRegressor(**QUICK).fit(X, y)
     expected = explain(model, X[:3])
@@ -422,8 +424,6 @@ class Other(Network):
     """A network without a table of embeddings."""
 
     def __init__(self, n_ids, **params):
-        import torch
-
         super().__init__()
         self.bias = torch.nn.Parameter(torch.zeros(1))
 
@@ -444,6 +444,13 @@ def test_models_that_are_no_sums_are_refused(ratings, architecture):
     model = NCFRegressor(architecture, **QUICK).fit(X, y)
     with pytest.raises(ValueError, match=r"explain takes models whose scores are sums.*Fit with architecture='gmf'"):
         explain(model, X[:2])
+
+
+def test_a_subclass_is_explained_where_it_scores_as_its_base(ratings):
+    X, _ = ratings
+    with pytest.raises(ValueError, match="explain takes models"):
+        explain(NCFRanker(Changed, loss="bpr", **QUICK).fit(X), X[:2])
+    assert_sums(NCFRanker(EmbeddingNN, loss="bpr", **QUICK).fit(X), X[:2])
 
 
 def test_what_cannot_be_explained_is_said(ratings):

@@ -75,8 +75,6 @@ class ScoreSum(NamedTuple):
     def bend(self, ratings: Tensor) -> Tensor:
         """By how much the output moves ratings that near the ends of its range."""
         link = self.module.output_link
-        return (
-            torch.zeros_like(ratings)
-            if link is None
-            else link((ratings - self.module.output_center) / self.scale) - ratings
-        )
+        if link is None:
+            return torch.zeros_like(ratings)
+        return link((ratings - self.module.output_center) / self.scale) - ratings
