@@ -88,7 +88,7 @@ MAY_IMPORT = {
         "lists",
         "nn",
     },
-    "inspection": {"_sklearn_compat", "encoding", "lists", "nn"},
+    "inspection": {"_sklearn_compat", "encoding", "fitting", "lists", "nn"},
     "metrics": {"_sklearn_compat", "encoding", "fitting", "interactions", "lists", "nn"},
     "datasets": {"_sklearn_compat", "_warnings"},
     "model_selection": {"_numbers", "_sklearn_compat", "encoding"},

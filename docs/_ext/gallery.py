@@ -20,6 +20,7 @@ order = ExplicitOrder(
         "plot_time_decay.py",
         "plot_leave_last_out.py",
         "plot_item_map.py",
+        "plot_why_this_film.py",
         "*",
     ]
 )

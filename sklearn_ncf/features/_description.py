@@ -88,6 +88,21 @@ class Description:
         design, known = self._read(frame)
         return self.prior.deviations(design) * known[:, None], known
 
+    def deviations_by_column(self, frame):
+        """What each column of some rows' features says: its name, and numbers of shape (n_rows, n_targets).
+
+        Columns that were learned as one have one name. The sums over columns are the `deviations`.
+        """
+        design, known = self._read(frame)
+        start, center, found = 0, self.prior.center, []
+        for columns, _, weights, of_missing in self.weights():
+            if of_missing is not None:
+                weights = np.vstack([weights, of_missing])
+            part = slice(start, start := start + len(weights))
+            values = design[:, part] @ weights - center[part] @ weights
+            found.append((_name_of(columns), values * known[:, None]))
+        return found
+
     def weights(self):
         """For each kind its columns, itself, the weights of its design, and those of the sign that it is missing.
 
@@ -115,6 +130,11 @@ class Description:
         if any(isinstance(kind, Block) for _, kind in self.kinds):
             return np.hstack([design.toarray() if issparse(design) else design for design in designs]), known
         return hstack([csr_array(design) for design in designs], format="csr"), known
+
+
+def _name_of(columns):
+    """A name for the column, or for the columns, of a kind."""
+    return f"{columns[0]}, ..., {columns[-1]}" if isinstance(columns, list) else columns
 
 
 def _kind_of(column, name, is_number, separator):

@@ -44,6 +44,15 @@ HEADER = ("n_features_in_", "feature_names_in_")
 PARTIAL_FIT_RATE = 0.1  # of learning_rate, for a custom network: the end of a one-cycle schedule, not its peak
 
 
+def solver_of(estimator):
+    """The solver that fitted an estimator, as its parameters say it where it was loaded; None where gradients did."""
+    net = estimator.net_
+    if net.solver_ is not None:
+        return net.solver_
+    settings = estimator._settings.changed(**estimator._last_fit())
+    return settings.solver_of_fit(len(estimator.encoder_.categories_))
+
+
 def encode_table(estimator, X):
     """Codes of a table in the columns of `fit`, an `UnknownIds` for each column of ids, and what features say.
 

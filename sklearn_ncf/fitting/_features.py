@@ -115,6 +115,25 @@ class Features(NamedTuple):
                 values *= (RATINGS / (seen.n_rows_of(side, part) + RATINGS))[:, None] * (-1 if back else 1)
                 network.move(side, *as_tensors([part, values], network.intercept.device))
 
+    def drawn_by_column(self, side, codes, seen):
+        """How far each column of features has drawn the vectors of ids that have ratings: pairs of name and vectors.
+
+        The ids are those of some codes, all of which have training rows; see `draw`.
+        """
+        description = self.descriptions.get(side)
+        if description is None:
+            return []
+        rows = self.frames[side].iloc[codes.clip(min=0)]
+        shares = RATINGS / (seen.n_rows_of(side, codes) + RATINGS) * (codes >= 0) * (codes != self.pooled[side])
+        return [(name, shares[:, None] * values[:, :-1]) for name, values in description.deviations_by_column(rows)]
+
+    def deviations_by_column(self, X, side, rows):
+        """What each column of a side's features says in some rows of a table: pairs of its name and `Deviations`."""
+        if not len(rows):
+            return []
+        found = self.descriptions[side].deviations_by_column(self.roles.frame(X, side, rows))
+        return [(name, Deviations(rows, values)) for name, values in found]
+
     def deviations(self, X, codes, seen):
         """The `Deviations` of a table's rows, encoded in `codes`, by USER and ITEM."""
         found = {}

@@ -106,6 +106,13 @@ class FittedModel(NamedTuple):
             known[deviations[column].rows] = True
         return known
 
+    def nothing_known(self, codes, deviations):
+        """Which rows of codes have neither a known user nor a known item, where that decides their score."""
+        if self.of_unknown is None:
+            return np.zeros(len(codes), dtype=bool)
+        knows_user, knows_item = (self._knows(column, codes[:, column], deviations) for column in (USER, ITEM))
+        return ~(knows_user | knows_item)
+
     def _finished(self, scores, knows_user, knows_item):
         if self.of_unknown is not None:
             scores[~(knows_user | knows_item)] = self.of_unknown

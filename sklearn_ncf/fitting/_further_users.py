@@ -31,12 +31,7 @@ class FurtherUsers:
         module, seen, device = fitted.net.module_, fitted.seen, fitted.net.device
         self.trained = SeenByUser(seen, held_out=False)
         self.width = module.embedding.weight.shape[1]
-        plan = replace(
-            fitted.net.plan_,
-            weight_decay=settings.weight_decay,
-            positive_weight=settings.params.get("positive_weight", 1.0),
-            penalty_growth=settings.params.get("penalty_growth", "auto"),
-        )
+        plan = replace(fitted.net.plan_, **settings.of_penalties)
         solver, self.solver = settings.solver(len(seen.counts)), None
         if solver is not None:
             self.solver = solver.users(module, plan, Interactions(seen.pairs, np.ones(len(seen.pairs)), seen.weights))

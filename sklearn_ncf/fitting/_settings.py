@@ -127,6 +127,20 @@ class Settings:
         except ValueError as error:
             raise InvalidParameterError(f"The 'optimizer' parameter of {self.estimator} {error}") from error
 
+    def solver_of_fit(self, n_columns):
+        """The solver that has fitted a network for so many columns, None where gradients have."""
+        solver = self.solver(n_columns)
+        return solver and solver(Plan(objective=self.objective, optimizer=solver, **self.of_penalties))
+
+    @property
+    def of_penalties(self):
+        """What a plan says of weights and penalties, for what is solved for after a fit."""
+        return {
+            "weight_decay": self.weight_decay,
+            "positive_weight": self.params.get("positive_weight", 1.0),
+            "penalty_growth": self.params.get("penalty_growth", "auto"),
+        }
+
     def auto_batch_size(self, n_rows):
         """The parameter `batch_size`, or what "auto" stands for."""
         if self.batch_size != "auto":
@@ -173,9 +187,7 @@ class Settings:
             ),
             learning_rate=self.step_size,
             schedule=self.learning_rate_schedule,
-            weight_decay=self.weight_decay,
-            positive_weight=self.params.get("positive_weight", 1.0),
-            penalty_growth=self.params.get("penalty_growth", "auto"),
+            **self.of_penalties,
             n_rows=n_rows,
             n_ratings=n_ratings,
             batch_size=batch_size,

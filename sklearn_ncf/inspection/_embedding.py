@@ -11,6 +11,7 @@ from sklearn_ncf._sklearn_compat import check_matplotlib_support
 from sklearn_ncf.encoding import MISSING, as_objects
 from sklearn_ncf.inspection._free_space import equalize_units, place_labels, place_legend
 from sklearn_ncf.inspection._ids import values_of_ids
+from sklearn_ncf.inspection._labels import as_line, shortened
 from sklearn_ncf.lists import PANDAS, PipelineIdMapper, read_ids
 from sklearn_ncf.nn import ITEM, USER
 
@@ -21,7 +22,6 @@ REST = "#898989"
 POINTS_OF_ALL, POINT_SIZES = 12_000, (6, 36)  # area of all points together and of one, in square points
 LEGEND_MARKER = 6  # points, however small those of the map are
 CANDIDATES = 25  # ids that compete for each label
-LONGEST_LABEL = 28  # characters
 NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")  # as pandas calls what objects are
 
 
@@ -289,7 +289,7 @@ class EmbeddingDisplay:
         counts = np.bincount(positions[positions != MISSING], minlength=len(names))
         frequent = np.argsort(-counts, kind="stable")[: len(CATEGORY_STYLES)]
         looks = list(CATEGORY_STYLES.items())[: len(frequent)]
-        groups = [(_as_line(names[j]), positions == j, *look) for j, look in zip(frequent, looks, strict=True)]
+        groups = [(as_line(names[j]), positions == j, *look) for j, look in zip(frequent, looks, strict=True)]
         rest = ~np.isin(positions, frequent)
         if rest.any():
             groups.append((_name_of_rest(names, positions[rest]), rest, REST, "."))
@@ -321,7 +321,7 @@ class EmbeddingDisplay:
         self.texts_, rows = place_labels(
             self.ax_,
             self.positions[order],
-            [_shortened(label) for label in labels[order]],
+            [shortened(label) for label in labels[order]],
             n_labels,
             radius=radius + 1,
             blocked=[] if self.legend_ is None else [self.legend_.get_window_extent()],
@@ -382,15 +382,4 @@ def _name_of_rest(names, positions):
     known = np.unique(positions[positions != MISSING])
     if not len(known):
         return "missing"
-    return _as_line(names[known[0]]) if len(known) == 1 and (positions != MISSING).all() else "other"
-
-
-def _as_line(label):
-    """A label as one line that fonts can draw: lone surrogates, which file names may hold, become question marks."""
-    return " ".join(str(label).split()).encode(errors="replace").decode()
-
-
-def _shortened(label):
-    """A label as one line of readable length."""
-    text = _as_line(label)
-    return text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1].rstrip() + "…"
+    return as_line(names[known[0]]) if len(known) == 1 and (positions != MISSING).all() else "other"

@@ -132,7 +132,11 @@ class PipelineIdMapper:
 
     def encoded(self, table, *, warns=False, each=False):
         """Codes of a table of raw ids in the columns of `fit`, and the `Deviations` of unknown ids by column."""
-        return self.steps.encoded(table, warns=warns, each=each)
+        return self.transformed(table, warns=warns, each=each)[1:]
+
+    def transformed(self, table, *, warns=False, each=False):
+        """A table as the estimator gets it, and what `encoded` gives of it."""
+        return self.steps.transformed(table, warns=warns, each=each)
 
     def id_table(self, table):
         """The columns of ids of a table in the columns of `fit`, as they arrive at the first step that is undone."""
@@ -176,7 +180,7 @@ class PipelineIdMapper:
     def _codes(self, columns, features=None, *, warns=False):
         """Codes, in all columns, of ids of some columns, and the `Deviations` of those with `features`."""
         table = self.steps.table(columns, features)
-        codes, deviations = self.steps.encoded_from(table, warns=warns, each=True)
+        _, codes, deviations = self.steps.transformed_from(table, warns=warns, each=True)
         return codes, {column: of_column for column, of_column in deviations.items() if column in columns}
 
     def distinct(self, ids, name, column):

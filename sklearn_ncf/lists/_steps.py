@@ -117,13 +117,13 @@ class IdSteps:
             arriving |= _series_at(others, take_columns(self.applied[-1].transform(table), others))
         return pd.DataFrame({place: arriving[place] for place in self.places})
 
-    def encoded(self, table, *, warns, each):
-        """Codes of a whole table, and the `Deviations` of unknown ids by column."""
+    def transformed(self, table, *, warns, each):
+        """A whole table as the estimator gets it, its codes, and the `Deviations` of unknown ids by column."""
         for transformer in self.applied:
             table = transformer.transform(table)
-        return self.encoded_from(table, self.n_within, warns=warns, each=each)
+        return self.transformed_from(table, self.n_within, warns=warns, each=each)
 
-    def encoded_from(self, table, level=0, *, warns, each):
+    def transformed_from(self, table, level=0, *, warns, each):
         """The same of a table as step `level` reads it."""
         described = self.features.descriptions
         for number, step in enumerate(self.undone[level:], start=level):
@@ -146,7 +146,7 @@ class IdSteps:
                 table = table.set_axis(range(self.n_all_columns), axis=1)
         codes, unknown, deviations = encode_table(self.estimator, table)
         check_unknown(self.estimator.encoder_, unknown, warns=warns, each=each, described=described)
-        return codes, deviations
+        return table, codes, deviations
 
     def decoded(self, column, ids, level=0):
         """Ids that step `level` knows, from known ones of the estimator, and which of these have one."""

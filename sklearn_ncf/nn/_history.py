@@ -184,6 +184,29 @@ class InteractionHistory(nn.Module):
             vectors.register_hook(lambda gradient: self._gather_negatives(rows, gradient))
         return vectors
 
+    @torch.no_grad()
+    def parts(self, rows: Tensor, owners: Tensor, neighbors: Tensor, side: int) -> tuple[Tensor, Tensor]:
+        """What the histories' vectors are the sum of, in float64.
+
+        Parameters
+        ----------
+        rows : int64 Tensor of shape (n_rows,)
+            Table rows of a side's ids, which all have neighbors.
+        owners, neighbors : int64 Tensors of shape (n_neighbors,)
+            Positions among `rows`, and the table rows of the neighbors of each.
+        side : int
+            0 for users, 1 for items.
+
+        Returns
+        -------
+        of_neighbors : Tensor of shape (n_neighbors, width)
+        of_typical : Tensor of shape (n_rows, width)
+            The share of the typical history that stands for neighbors still missing.
+        """
+        shares = self._share_of(self.counts[rows]).double()
+        of_neighbors = F.embedding(neighbors, self.weight).double() * shares[owners]
+        return of_neighbors, self.lift[rows].double() * self.typical[side].double()
+
     def before_step(self) -> None:
         """Give the gradient gathered to the optimizer, where it is time for it."""
         if not self.weight.requires_grad or self._n_gathered < self._interval:

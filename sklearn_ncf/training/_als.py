@@ -106,6 +106,12 @@ class AlternatingLeastSquares(Solver):
         lowered = items.solve(table, users, self.plan)
         return (items.weight * self.plan.positive_weight - lowered) / max(items.weight, 1e-30)
 
+    @torch.no_grad()
+    def user_parts(self, network, interactions, users):
+        """The summands of the solutions; conjugate gradients, and items that moved since, leave others a remainder."""
+        of_users, items = self._made_sides(network, interactions, (users, None))
+        return of_users.parts(network.embedding.weight, items, self.plan)
+
     def _made_sides(self, network: nn.Module, interactions: Interactions, ids=(None, None)) -> "list[_Side]":
         pairs = interactions.by_user, interactions.by_item
         return [_Side(network, column, pairs[column], ids[column]) for column in (USER, ITEM)]
@@ -147,17 +153,12 @@ class _Side:
 
     def solve(self, table: Tensor, other: "_Side", plan: Plan) -> float:
         """Set the ids' vectors; return by how much they lower the loss of the pairs that they stand in."""
-        if not self.blocks:
-            penalty = self.penalty(self.weights[self.places], self.n_pairs[self.places], other, plan)
-            self.blocks = list(_blocks(self.pairs, *penalty, plan, table))
-        gram, others = other.gram(table), table[self.others]
-        squares = None if _is_auto(plan) else others.square().sum(1, keepdim=True)
-        mean = self.mean(table, other, plan)
+        others, gram, squares, mean = self.shared(table, other, plan)
         own, lowered = table[self.rows], 0.0
         if self._gram is not None:
             self._gram -= own.T @ own
         n_steps = None if self.solves or table.shape[1] <= SOLVED_UP_TO else STEPS
-        for rows, block in self.blocks:
+        for rows, block in self.made_blocks(table, other, plan):
             own[rows], of_block = block.solve(own[rows], others, gram, squares, mean, n_steps)
             lowered += of_block
         if self._gram is not None:
@@ -165,6 +166,30 @@ class _Side:
         if not isinstance(self.rows, slice):
             table[self.rows] = own
         return lowered
+
+    def parts(self, table: Tensor, other: "_Side", plan: Plan) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What the ids' vectors are the sum of, see `AlternatingLeastSquares.user_parts`."""
+        shared = self.shared(table, other, plan)
+        owners, others, of_interactions, of_pull = [], [], [], []
+        for rows, block in self.made_blocks(table, other, plan):
+            owners.append(rows.start + block.rows)
+            others.append(block.others - N_SPECIAL)
+            for found, part in zip((of_interactions, of_pull), block.parts(*shared), strict=True):
+                found.append(part)
+        return tuple(map(torch.cat, (owners, others, of_interactions, of_pull)))
+
+    def shared(self, table: Tensor, other: "_Side", plan: Plan) -> tuple[Tensor, Tensor, Tensor | None, Tensor | float]:
+        """What the systems of ids share: the other side's vectors, their Gram matrix and squares, and the mean."""
+        others = table[self.others]
+        squares = None if _is_auto(plan) else others.square().sum(1, keepdim=True)
+        return others, other.gram(table), squares, self.mean(table, other, plan)
+
+    def made_blocks(self, table: Tensor, other: "_Side", plan: Plan) -> list[tuple[slice, Block]]:
+        """Blocks of the ids to solve for, made once."""
+        if not self.blocks:
+            penalty = self.penalty(self.weights[self.places], self.n_pairs[self.places], other, plan)
+            self.blocks = list(_blocks(self.pairs, *penalty, plan, table))
+        return self.blocks
 
     def mean(self, table: Tensor, other: "_Side", plan: Plan) -> Tensor | float:
         """The mean of the vectors of known ids, to which the penalty draws; 0 where it draws to zero."""
@@ -241,10 +266,7 @@ class UsersOfLeastSquares:
         self.first_user = int(network.first_rows[USER])
         self.users = _Side(network, USER, pairs.by_user, None)
         self.items = _Side(network, ITEM, pairs.by_item, None)
-        self.gram = self.items.gram(self.table)
-        self.mean = self.users.mean(self.table, self.items, plan)
-        self.others = self.table[self.users.others]
-        self.squares = None if _is_auto(plan) else self.others.square().sum(1, keepdim=True)
+        self.shared = self.users.shared(self.table, self.items, plan)
 
     @torch.no_grad()
     def __call__(self, rows: UserRows) -> Tensor:
@@ -263,7 +285,7 @@ class UsersOfLeastSquares:
         before = self.table[rows.users + self.first_user]
         found = torch.empty_like(before)
         for part, block in _blocks(pairs, *penalty, self.plan, self.table):
-            found[part], _ = block.solve(before[part], self.others, self.gram, self.squares, self.mean, None)
+            found[part], _ = block.solve(before[part], *self.shared, None)
         return F.pad((found - before).float(), (0, 1)) + rows.start
 
 

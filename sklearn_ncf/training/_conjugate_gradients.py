@@ -1,5 +1,6 @@
 """Conjugate gradients for the systems of least squares, many at once, over a sparse matrix of interactions."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -56,11 +57,8 @@ class Block(NamedTuple):
         squared lengths of the other side's vectors, (n_others, 1), needed with `least`; `mean` is m, (dim,), or 0.
         """
         target = self._times(self.weights, vectors)
-        penalty = self.penalty
-        if self.least:  # as much of a penalty as makes a system positive definite in spite of rounding
-            size = gram.trace() + self._times(self.weights, squares)
-            precision = torch.finfo(gram.dtype)
-            penalty = penalty.maximum((precision.eps * len(gram) * size).clamp(min=precision.tiny))
+        rounding = self._rounding(gram, squares)
+        penalty = self._bounded_penalty(rounding, len(gram))
         scale = None
         if (penalty > LARGE_PENALTY).any():
             scale = 1 / (penalty + gram.trace() / len(gram))
@@ -88,7 +86,7 @@ class Block(NamedTuple):
                 curvature = curvature.maximum(bound * direction.square().sum(1, keepdim=True))
             length = squared / curvature
             if self.least:  # what is left is rounding: a step along it would only add to it
-                noise = precision.eps * size if scale is None else precision.eps * size * scale
+                noise = rounding if scale is None else rounding * scale
                 enough = enough.maximum(noise.square() * x.square().sum(1, keepdim=True))
             if self.least or n_steps is None:
                 length.masked_fill_(squared <= enough, 0)
@@ -100,6 +98,38 @@ class Block(NamedTuple):
         if scale is not None:
             residual = residual / scale
         return x, (x * (target + residual + penalty * (x - prior))).sum(dtype=torch.float64).item()
+
+    def parts(
+        self, vectors: Tensor, gram: Tensor, squares: Tensor | None, mean: Tensor | float
+    ) -> tuple[Tensor, Tensor]:
+        r"""What the solutions are the sums of: :math:`(\ldots)^{-1}` times each summand of the right side, in float64.
+
+        The first are of the interactions, (n_interactions, dim), the second of the pull to the mean, (n_rows, dim).
+        Arguments are those of `solve`.
+        """
+        penalty = self._bounded_penalty(self._rounding(gram, squares), len(gram)).double()
+        weights, of_others = self.weights.double(), vectors.index_select(0, self.others).double()
+        gram, of_pull = gram.double(), penalty * self.pull * mean + torch.zeros_like(gram[0], dtype=torch.float64)
+        of_interactions = torch.empty_like(of_others)
+        for row, (first, last) in enumerate(pairwise(self.ends.tolist())):
+            own, of_row = of_others[first:last], weights[first:last, None]
+            matrix = torch.addmm(gram, own.T, (of_row - 1) * own)
+            matrix.diagonal().add_(penalty[row])
+            solved = torch.linalg.solve(matrix, torch.cat([of_row * own, of_pull[row, None]]).T).T
+            of_interactions[first:last], of_pull[row] = solved[:-1], solved[-1]
+        return of_interactions, of_pull
+
+    def _rounding(self, gram: Tensor, squares: Tensor | None) -> Tensor | None:
+        """The error of a system in single precision, with `least`: (n_rows, 1)."""
+        if not self.least:
+            return None
+        return torch.finfo(gram.dtype).eps * (gram.trace() + self._times(self.weights, squares))
+
+    def _bounded_penalty(self, rounding: Tensor | None, dim: int) -> Tensor:
+        """The penalty, or as much as makes a system positive definite in spite of rounding."""
+        if rounding is None:
+            return self.penalty
+        return self.penalty.maximum((dim * rounding).clamp(min=torch.finfo(rounding.dtype).tiny))
 
     def _times(self, weights: Tensor, vectors: Tensor) -> Tensor:
         """Sums of the vectors that each row has interacted with, with some weights.

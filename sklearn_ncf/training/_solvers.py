@@ -69,6 +69,25 @@ class Solver:
         """
         return None
 
+    def user_parts(
+        self, network: nn.Module, interactions: Interactions, users: np.ndarray
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+        """What the vectors of some users are the sum of, but for a remainder; None where that cannot be said.
+
+        Returns, for each interaction, its user's position among `users`, the code of its item and its part, of shape
+        (n_interactions, dim), then the part of the average user, of shape (n_users, dim).
+
+        Parameters
+        ----------
+        network : nn.Module
+            The fitted network.
+        interactions : Interactions
+            All pairs that it was fitted to, each once, with their weights.
+        users : int64 array
+            Codes of users who stand in some of the pairs.
+        """
+        return None
+
     def end_training(self) -> None:
         """Release what only training needs."""
 

@@ -1,4 +1,4 @@
-"""What both displays do."""
+"""What the displays do."""
 
 import pickle
 import sys
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from sklearn_ncf.inspection import EmbeddingDisplay, TrainingHistoryDisplay
+from sklearn_ncf.inspection import EmbeddingDisplay, ExplanationDisplay, TrainingHistoryDisplay
 
 
 def test_displays_keep_their_data_and_are_drawn_again(plain, models):
@@ -33,6 +33,7 @@ def test_estimator_stays_as_it_was(ratings, quick):
     before = pickle.dumps(model)
     EmbeddingDisplay.from_estimator(model)
     TrainingHistoryDisplay.from_estimator(model)
+    ExplanationDisplay.from_estimator(model, ratings[0][:1])
     assert pickle.dumps(model) == before
 
 
@@ -61,8 +62,9 @@ def test_curves_stand_out_from_white_and_from_black(models):
         assert min(1.05 / (value + 0.05), (value + 0.05) / 0.05) > 2.4
 
 
-@pytest.mark.parametrize("display", [TrainingHistoryDisplay, EmbeddingDisplay])
-def test_missing_matplotlib_is_said(plain, monkeypatch, display):
+@pytest.mark.parametrize("display", [TrainingHistoryDisplay, EmbeddingDisplay, ExplanationDisplay])
+def test_missing_matplotlib_is_said(plain, ratings, monkeypatch, display):
     monkeypatch.setitem(sys.modules, "matplotlib", None)
+    rows = [ratings[0][:1]] if display is ExplanationDisplay else []
     with pytest.raises(ImportError, match=rf"{display.__name__}.from_estimator requires matplotlib"):
-        display.from_estimator(plain)
+        display.from_estimator(plain, *rows)
