@@ -174,15 +174,15 @@ class PipelineIdMapper:
 
         def scores_of_slice(rows):
             deviations = {column: of_column.within(rows) for column, of_column in of_queries.items()}
-            return self._as_predicted(score(queries[rows], deviations))
+            return self.as_predicted(score(queries[rows], deviations))
 
         return scores_of_slice
 
     def scores_of(self, codes, deviations=None):
         """Scores of rows of codes, as `predict` gives them."""
-        return self._as_predicted(self.fitted.scores(codes, deviations))
+        return self.as_predicted(self.fitted.scores(codes, deviations))
 
-    def _as_predicted(self, scores):
+    def as_predicted(self, scores):
         """Scores of the estimator in the units that the model predicts in."""
         shape = scores.shape
         for transformer in reversed(self.target_transformers):
