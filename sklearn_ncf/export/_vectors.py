@@ -129,7 +129,7 @@ def to_vectors(model):
     products = ids.fitted.products(item_codes[:1])  # of one item, since it keeps those that it is made with
     if products is None:
         architecture = ids.estimator.architecture
-        name = repr(architecture) if isinstance(architecture, str) else getattr(architecture, "__name__", architecture)
+        name = repr(architecture) if isinstance(architecture, str) else architecture.__name__
         raise ValueError(
             f"The scores of architecture={name} are no inner products of vectors, since they go through hidden layers "
             'or methods of a custom network. Fit again with architecture="gmf", or get lists from recommend or from a '
