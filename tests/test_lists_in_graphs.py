@@ -90,7 +90,7 @@ def seen(X, users):
 
 MODELS = {
     "gmf with histories": (small(), int),
-    "gmf unbounded": (small(rating_range=None, use_history=False, max_epochs=20), str),
+    "gmf unbounded": (small(rating_range=None), str),
     "neumf": (small(architecture="neumf"), str),
     "mlp": (small(architecture="mlp", use_bias=False), int),
     "least squares": (small(NCFRanker), int),
