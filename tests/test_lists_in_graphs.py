@@ -139,13 +139,14 @@ def test_lists_in_a_context_are_those_of_recommend(ratings, tmp_path, architectu
 
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", ["gmf", "neumf"])
-def test_new_users_are_ranked_for_by_their_features(ratings, tmp_path, architecture):
+def test_new_users_are_ranked_for_by_their_features(ratings, tmp_path, capfd, architecture):
     X, y = ratings
     X = X.assign(age=X["user"] % 9 * 1.0, kind=(X["item"] % 4).astype(str), tags=[["a"], ["a", "b"]] * (len(X) // 2))
     model = small(architecture=architecture, user_features="age", item_features=["kind", "tags"], max_epochs=20)
     old = X["user"] < 50
     model.fit(X[old], y[old] + (X["age"][old] - 4) * (X["item"][old] % 2 - 0.5))
     graph = Graph(model, tmp_path)
+    assert capfd.readouterr() == ("", "")
     assert list(graph.types) == ["user", "age", "exclude"]  # items bring their features, lists of several too
     users = X[["user", "age"]].drop_duplicates()
     assert (users["user"] >= 50).any()

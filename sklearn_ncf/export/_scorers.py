@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sklearn_ncf.encoding import MISSING
 from sklearn_ncf.export._features import SideFeatures
 from sklearn_ncf.fitting import ORDINARY
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER, EmbeddingNN, block_of, of_network
@@ -32,21 +33,26 @@ class Scorer(nn.Module):
         self.offset, self.scale = fitted.units
         for column, name in ((USER, "knows_user"), (ITEM, "knows_item")):
             codes = np.arange(-N_SPECIAL, fitted.net.module__n_ids[column])
-            self.register_buffer(name, torch.from_numpy(fitted.seen.trained(column, codes)))
+            knows = fitted.seen.trained(column, codes)
+            self.register_buffer(name, torch.from_numpy(knows))
+            # Pooled ids share a code, and have features each.
+            is_one = codes != fitted.features.pooled.get(column, MISSING)
+            self.register_buffer(f"has_own_{column}", torch.from_numpy(knows & is_one))
 
     def n_bytes(self):
         """Of all tensors."""
         return sum(tensor.nbytes for tensor in self.state_dict().values())
 
-    def described(self, values, knows):
-        """By column, deviations of ids that have features alone, who are known then."""
+    def described(self, values, codes, knows):
+        """By column, deviations of ids that have features alone, who are known then; `codes` are by column, too."""
         deviations = {}
         for side, of_side in self.features.items():
             column = int(side)
             of_column, described = of_side(
                 [value for value, of in zip(values, self.sides, strict=True) if of == column]
             )
-            deviations[column] = of_column * ~knows[column].unsqueeze(1)
+            has_own = getattr(self, f"has_own_{column}")[codes[column] + N_SPECIAL]
+            deviations[column] = of_column * ~has_own.unsqueeze(1)
             knows[column] = knows[column] | described
         return deviations
 
@@ -74,16 +80,16 @@ class RowScorer(Scorer):
         """Score rows of codes and features."""
         codes, values = inputs[: self.n_columns], inputs[self.n_columns :]
         knows = [self.knows_user[codes[USER] + N_SPECIAL], self.knows_item[codes[ITEM] + N_SPECIAL]]
-        codes = torch.stack(codes, dim=1)
+        stacked = torch.stack(codes, dim=1)
         if values:
-            rows = self.network.table_rows(codes)
+            rows = self.network.table_rows(stacked)
             vectors, bias = list(self.network.vectors(rows).unbind(1)), self.network.summed_bias(rows)
-            for column, deviations in self.described(values, knows).items():
+            for column, deviations in self.described(values, codes, knows).items():
                 vectors[column] = vectors[column] + deviations[:, :-1]
                 bias = bias + deviations[:, -1]
             scores = self.network.score(torch.stack(vectors, dim=1), bias)
         else:
-            scores = self.network(codes)
+            scores = self.network(stacked)
         return self.finished(scores.float(), knows[USER] | knows[ITEM])
 
 
@@ -113,7 +119,7 @@ class ListScorer(Scorer):
         n_codes = len(inputs) - self.n_values
         queries, values = torch.stack(inputs[:n_codes], dim=1), inputs[n_codes:]
         knows = [self.knows_user[queries[:, USER] + N_SPECIAL]]
-        deviations = self.described(values, knows)
+        deviations = self.described(values, [queries[:, USER]], knows)
         shifts = {column: (torch.arange(queries.shape[0]), of_column) for column, of_column in deviations.items()}
         scores = self._grid(queries, shifts).float()
         scores = self.finished(scores, knows[USER].unsqueeze(1) | self.knows_items)
