@@ -1,4 +1,4 @@
-"""to_onnx: a fitted model as one ONNX graph, raw ids in and ratings or scores out."""
+"""to_onnx: a fitted model as one ONNX graph, raw ids in, and ratings, scores or lists of raw ids out."""
 
 from numbers import Integral
 from pathlib import Path
@@ -22,7 +22,8 @@ def to_onnx(model, path, *, top_n=None):
     """Write a fitted model to an ONNX file, which takes raw ids and needs neither Python nor this library.
 
     The tables of ids are part of the graph, and so is what is predicted for unknown and missing ids: the scores are
-    those of `predict`, up to rounding. torch's exporter turns the network into a graph, one of your own too.
+    those of `predict`, up to rounding. With `top_n`, the graph gives the lists of :func:`~sklearn_ncf.recommend` for
+    users. torch's exporter turns the network into a graph, a custom one too.
 
     Parameters
     ----------
@@ -32,6 +33,10 @@ def to_onnx(model, path, *, top_n=None):
 
     path : str or path-like
         File to write. It is replaced when the export has succeeded, and left alone otherwise.
+
+    top_n : int, default=None
+        Length of the lists that the graph gives for users, at most the number of items that
+        :func:`~sklearn_ncf.recommend` ranks. ``None`` is a graph that scores rows of users and items.
 
     Raises
     ------
@@ -45,16 +50,17 @@ def to_onnx(model, path, *, top_n=None):
         If it is no such model, or predicts through a `TransformedTargetRegressor`.
     ValueError
         If the ids of a column are neither integers nor strings, a feature holds several values in a cell, an encoder
-        has ``handle_unknown="error"``, torch cannot export a custom network, or the model takes more than two
-        gibibytes.
+        has ``handle_unknown="error"``, torch cannot export a custom network, `top_n` exceeds the number of items, or
+        the model takes more than two gibibytes.
 
     See Also
     --------
     sklearn_ncf.recommend : Ranked items from a fitted model, in Python.
+    to_vectors : Vectors for an index of nearest neighbors.
 
     Notes
     -----
-    *Inputs*: one a column, of shape [n], named as in `fit` (``user``, ``item``, ``context_1``, ... where the columns
+    *Inputs*: one per column, of shape [n], named as in `fit` (``user``, ``item``, ``context_1``, ... where the columns
     had no names). Ids that were integers in `fit`, whole floats or booleans (0 and 1) are of type int64, the others
     strings. *Output*: ``ratings`` of an :class:`~sklearn_ncf.NCFRegressor`, ``scores`` of an
     :class:`~sklearn_ncf.NCFRanker`, of the dtype that `predict` gives (float32; float64 for ratings of unusual offset
@@ -65,6 +71,15 @@ def to_onnx(model, path, *, top_n=None):
     *Features* are inputs too, named as in `fit` (``feature_2``, ... by their places where the columns had no names):
     categories as ids, numbers of type float64, ``NaN`` where one is missing, and blocks of numbers of type float32 and
     shape [n, width].
+
+    *Lists*, with `top_n`: the inputs are the columns of users, context and `user_features`, of shape [n], and
+    ``exclude`` of shape [n, n_excluded]: the ids of items to leave out for each user, of the type of the items. Rows of
+    different lengths are filled up with any id that is no item, such as ``-1`` or the empty string, and `n_excluded`
+    may be 0. The outputs are raw ids of items, named as their column in `fit`, and ``ratings`` or ``scores``, both of
+    shape [n, top_n], the best item first. Where fewer items are left, the id is ``-1`` or the empty string, and the
+    score minus infinity. With the items that a user has interacted with in ``exclude``, the lists are those of
+    `recommend`; with none, those of ``recommend(exclude_seen=False)``. Features of the candidates are part of the
+    graph, and those of :class:`~sklearn_ncf.nn.EmbeddingNN` are encoded once, at the export.
 
     Examples
     --------
@@ -81,6 +96,15 @@ def to_onnx(model, path, *, top_n=None):
     >>> (ratings,) = session.run(["ratings"], asked)
     >>> bool(np.allclose(ratings, model.predict(pd.DataFrame(asked)), rtol=1e-5))
     True
+
+    The best film for each user among those that ``exclude`` does not name:
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     to_onnx(model, os.path.join(folder, "lists.onnx"), top_n=1)
+    ...     session = onnxruntime.InferenceSession(os.path.join(folder, "lists.onnx"))
+    >>> asked = {"user": np.array(["ann", "bob"], dtype=object), "exclude": np.array([[1979, 1942], [1979, 2021]])}
+    >>> session.run(["year"], asked)[0].tolist()
+    [[2021], [1942]]
     """
     path = Path(path)
     if not path.parent.is_dir():
