@@ -115,7 +115,7 @@ def test_products_of_ids_that_only_validated_are_the_scores_of_recommend(ratings
     listed = recommend(model, users, n_items=len(vectors.item_ids), exclude_seen=False)
     expected = listed.pivot(index="user", columns="item", values="score").loc[users, vectors.item_ids]
     np.testing.assert_allclose(vectors.scores(products), expected, rtol=1e-5)
-    untrained_users, untrained_items = (table[:, -1] != 0 for table in (vectors.user_vectors, vectors.item_vectors))
+    untrained_users, untrained_items = (table[:, -2] != 0 for table in (vectors.user_vectors, vectors.item_vectors))
     assert 0 < untrained_users.sum() < len(untrained_users)
     assert 0 < untrained_items.sum() < len(untrained_items)
     products = vectors.user_vectors[untrained_users] @ vectors.item_vectors[untrained_items].T
@@ -155,7 +155,11 @@ def test_vectors_are_ready_for_an_index(ratings, monkeypatch):
         values = getattr(vectors, name)
         assert values.dtype == np.float32
         assert values.flags["C_CONTIGUOUS"]
-        assert values.shape[-1] == 8 + 2  # the bias and what a user adds
+        assert values.shape[-1] == 8 + 3  # the bias, what a user adds, and what makes items equally long
+    assert not vectors.user_vectors[:, -1].any()
+    lengths = np.linalg.norm(vectors.item_vectors, axis=1)
+    np.testing.assert_allclose(lengths, lengths[0], rtol=1e-6)
+    assert np.ptp(np.linalg.norm(vectors.item_vectors[:, :-1], axis=1)) > 0.1 * lengths[0]
     assert "_scores_of" not in repr(vectors)
     monkeypatch.setattr(_vectors, "IDS_CHUNK_SIZE", 7)
     in_parts = to_vectors(model)
@@ -211,5 +215,5 @@ def test_other_encoders_of_a_pipeline_name_the_ids(ratings):
 def test_a_model_without_any_user_or_item_of_its_own_has_empty_tables():
     X = pd.DataFrame({"user": np.arange(20), "item": np.arange(20)})
     vectors = to_vectors(make_pipeline(IdEncoder(min_frequency=2), small(max_epochs=1)).fit(X, np.arange(20.0)))
-    assert vectors.user_vectors.shape == vectors.item_vectors.shape == (0, 10)
-    assert vectors.unknown_user.shape == (10,)
+    assert vectors.user_vectors.shape == vectors.item_vectors.shape == (0, 11)
+    assert vectors.unknown_user.shape == (11,)

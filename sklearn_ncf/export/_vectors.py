@@ -35,7 +35,7 @@ class Vectors:
         Raw ids of the items that :func:`~sklearn_ncf.recommend` ranks.
 
     item_vectors : ndarray of shape (n_items, n_components), float32
-        Their vectors, C-contiguous.
+        Their vectors, C-contiguous, all of the same length.
 
     unknown_user : ndarray of shape (n_components,), float32
         The vector of a user that `fit` has not seen; infrequent users that an encoder has pooled share it, too.
@@ -69,7 +69,8 @@ def to_vectors(model):
     """Get vectors of users and items whose inner products order items as `recommend` does.
 
     They are ready for an index of nearest neighbors by inner product, such as those of faiss, hnswlib, usearch and
-    pgvector. Biases, weights, temperature and histories are parts of the vectors.
+    pgvector. Biases, weights, temperature and histories are parts of the vectors. All items' vectors are equally long,
+    as graphs of neighbors need it [1]_, so that cosines and distances order items alike.
 
     Parameters
     ----------
@@ -105,10 +106,18 @@ def to_vectors(model):
     scores equal, `recommend` takes the item first that comes first, while their products may still differ. Products of
     different users compare as their scores do.
 
+    The last component is zero for users, and for items what makes them as long as the longest one: by inner product,
+    long vectors would be neighbors of all others, and hide the rest from searches along a graph.
+
     With columns of context, users stand for themselves in an unknown context, as in ``recommend(model)``. Features are
     in the vectors of ids that `fit` has seen; a new user or item has its own only after `partial_fit`.
 
     The vectors are a snapshot: get them again after `partial_fit`. Memory is that of the result and a bounded block.
+
+    References
+    ----------
+    .. [1] Bachrach, Y. et al. (2014). "Speeding Up the Xbox Recommender System Using a Euclidean Transformation for
+       Inner-Product Spaces", RecSys.
 
     Examples
     --------
@@ -140,6 +149,8 @@ def to_vectors(model):
     unknown[0, USER] = _code_of_unknown(ids, USER)
     user_vectors = _in_parts(maker.of_users, user_codes)
     item_vectors = _in_parts(maker.of_items, item_codes)
+    squares = np.einsum("ij,ij->i", item_vectors, item_vectors, dtype=np.float64)
+    item_vectors[:, -1] = np.sqrt(squares.max(initial=0) - squares)
     unknown_user = maker.of_users(unknown)[0]
 
     def scores_of(values):
@@ -151,7 +162,7 @@ def to_vectors(model):
 
 
 class _Maker(NamedTuple):
-    """Makes vectors of codes.
+    """Makes vectors of codes, with a last component of zero.
 
     Pairs of a user and an item that both have no training rows are predicted the mean rating, which is no product of
     what the network holds of them: a component that these ids alone have makes it one.
@@ -178,7 +189,7 @@ class _Maker(NamedTuple):
         parts = [self.fitted.products(codes).items, np.ones(len(codes))]
         if self.untrained_item is not None:
             parts.append(~self.fitted.seen.trained(ITEM, codes))
-        return np.column_stack(parts).astype(np.float32, copy=False)
+        return _as_table(parts)
 
     def of_users(self, codes):
         """Vectors of users: the network's, 1 for an item's bias, and what the user adds to all scores."""
@@ -187,7 +198,12 @@ class _Maker(NamedTuple):
         if self.untrained_item is not None:
             missing = self.product - added - vectors @ self.untrained_item
             parts.append(np.where(self.fitted.seen.trained(USER, codes[:, USER]), 0, missing))
-        return np.column_stack(parts).astype(np.float32, copy=False)
+        return _as_table(parts)
+
+
+def _as_table(parts):
+    """Columns and tables side by side, and a column of zeros."""
+    return np.column_stack([*parts, np.zeros(len(parts[0]))]).astype(np.float32, copy=False)
 
 
 def _product_of(fitted, products):
