@@ -8,10 +8,7 @@ long. Needs faiss-cpu, hnswlib and usearch. `--quick` fits for two epochs.
 import sys
 import warnings
 
-import faiss
-import hnswlib
 import numpy as np
-from usearch.index import Index
 
 from benchmarks.ratings import load
 from sklearn_ncf import NCFRanker, NCFRegressor, recommend
@@ -34,12 +31,16 @@ MODELS = {
 
 
 def by_faiss(items, users):
+    import faiss
+
     index = faiss.IndexFlatIP(items.shape[1])
     index.add(items)
     return index.search(users, N_ITEMS)[1]
 
 
 def by_hnswlib(items, users, ef):
+    import hnswlib
+
     index = hnswlib.Index(space="ip", dim=items.shape[1])
     index.init_index(len(items), M=M, ef_construction=EF_CONSTRUCTION, random_seed=0)
     index.set_num_threads(1)
@@ -49,6 +50,8 @@ def by_hnswlib(items, users, ef):
 
 
 def by_usearch(items, users, ef):
+    from usearch.index import Index
+
     index = Index(
         ndim=items.shape[1],
         metric="ip",

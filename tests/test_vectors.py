@@ -1,5 +1,7 @@
 """to_vectors: inner products order items as `recommend` does, for all models whose scores are such products."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -165,6 +167,13 @@ def test_vectors_are_ready_for_an_index(ratings, monkeypatch):
     in_parts = to_vectors(model)
     np.testing.assert_allclose(in_parts.user_vectors, vectors.user_vectors, rtol=1e-6)
     np.testing.assert_allclose(in_parts.item_vectors, vectors.item_vectors, rtol=1e-6)
+
+
+def test_vectors_can_be_pickled(ratings):
+    vectors = to_vectors(small().fit(*ratings))
+    loaded = pickle.loads(pickle.dumps(vectors))
+    np.testing.assert_array_equal(loaded.item_vectors, vectors.item_vectors)
+    np.testing.assert_array_equal(loaded.scores([0.5, -0.5]), vectors.scores([0.5, -0.5]))
 
 
 def test_the_product_is_the_score_before_the_output_layer(ratings):

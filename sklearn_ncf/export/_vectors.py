@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -152,13 +153,15 @@ def to_vectors(model):
     squares = np.einsum("ij,ij->i", item_vectors, item_vectors, dtype=np.float64)
     item_vectors[:, -1] = np.sqrt(squares.max(initial=0) - squares)
     unknown_user = maker.of_users(unknown)[0]
-
-    def scores_of(values):
-        return ids.as_predicted(products.scores(values))
-
+    scores_of = partial(_scores_of, ids, products)
     if ids.target_transformers:
         _check_increasing(scores_of, np.vstack([user_vectors, unknown_user]), item_vectors)
     return Vectors(users[ids.names[USER]], user_vectors, item_ids, item_vectors, unknown_user, scores_of)
+
+
+def _scores_of(ids, products, values):
+    """Scores of products; at the top level, so that vectors can be pickled."""
+    return ids.as_predicted(products.scores(values))
 
 
 class _Maker(NamedTuple):
