@@ -132,7 +132,9 @@ class NCFRanker(BaseNCF):
         The weight of a positive, which ``"auto"`` has found (1 with a loss that has none) or the parameter has set.
 
     user_embeddings_, item_embeddings_ : ndarray of shape (n_ids, n_components), float32
-        Vectors, with their histories', in the order of ``encoder_.categories_``.
+        Vectors, with their histories', in the order of ``encoder_.categories_``. Their products are no scores: biases,
+        weights, temperature and layers are missing. :func:`~sklearn_ncf.export.to_vectors` gives vectors whose products
+        order items as `recommend` does.
 
     user_biases_, item_biases_ : ndarray of shape (n_users,) or (n_items,), float32
         The biases in the same orders. ``AttributeError`` where there are none: with ``use_bias=False``, and with least

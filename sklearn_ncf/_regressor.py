@@ -154,7 +154,8 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
 
     user_embeddings_ : ndarray of shape (n_users, n_components), float32
         The users' vectors, with their histories', in the order of ``encoder_.categories_[0]``; for NeuMF those of both
-        halves side by side.
+        halves side by side. Their products with the items' vectors are no scores: biases, weights and layers are
+        missing. :func:`~sklearn_ncf.export.to_vectors` gives vectors whose products order items as `recommend` does.
 
     item_embeddings_ : ndarray of shape (n_items, n_components), float32
         The items' vectors in the order of ``encoder_.categories_[1]``.

@@ -25,7 +25,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
 from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor, __version__
-from sklearn_ncf.export import _onnx, to_onnx
+from sklearn_ncf.export import _graph, _onnx, to_onnx
 
 # Each pair of two properties stands in one row at least; an export takes a second, so that not all 24 have one.
 KINDS = [
@@ -167,6 +167,13 @@ def test_a_network_of_ones_own_is_exported(ratings, tmp_path, own_network):
     np.testing.assert_allclose(scores, model.predict(asked.to_numpy()), rtol=1e-5, atol=1e-5)
 
 
+def test_a_network_of_cosines_is_exported(ratings, tmp_path):
+    X, _ = ratings
+    model = small(NCFRanker, loss="softmax", temperature=0.1).fit(X)
+    to_onnx(model, tmp_path / "model.onnx")
+    assert_served_as_predicted(tmp_path / "model.onnx", model, X)
+
+
 def test_the_export_is_silent_and_changes_nothing(ratings, tmp_path, capfd, caplog):
     model = small().fit(*ratings)
     weights = {name: weight.clone() for name, weight in model.net_.module_.state_dict().items()}
@@ -274,7 +281,7 @@ def test_a_network_that_cannot_be_traced_is_refused(quick, ratings, tmp_path, ow
 
 
 def test_a_model_too_large_for_a_file_is_refused(exported, tmp_path, monkeypatch):
-    monkeypatch.setattr(_onnx, "LARGEST", 1000)
+    monkeypatch.setattr(_graph, "LARGEST", 1000)
     with pytest.raises(ValueError, match=r"The model takes \d+ bytes, more than the 1000 .* embedding_dim"):
         to_onnx(exported[0], tmp_path / "model.onnx")
 

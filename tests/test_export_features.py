@@ -74,6 +74,18 @@ def test_a_graph_scores_new_items_and_users_by_their_features(model, table, tmp_
     np.testing.assert_allclose(scored(model, asked, tmp_path), model.predict(asked), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:.*were not seen in fit")
+def test_infrequent_ids_that_share_a_code_are_scored_by_their_own_features(table, tmp_path):
+    X, y = (part[:300] for part in table)
+    encoder = IdEncoder(min_frequency=8, passthrough=[*FEATURES, "age"])
+    model = NCFRegressor(item_features=FEATURES, user_features="age", max_epochs=3, random_state=0)
+    model = Pipeline([("encoder", encoder), ("ncf", model)]).fit(X, y)
+    codes = model["encoder"].transform(X)
+    pooled = (np.asarray(codes)[:, :2] == -1).any(axis=1)
+    assert 10 < pooled.sum() < len(X)
+    np.testing.assert_allclose(scored(model, X, tmp_path), model.predict(X), rtol=1e-5, atol=1e-6)
+
+
 def test_a_graph_takes_many_numbers_as_an_input_each(tmp_path):
     X, y = make_ratings(n_ratings=800, n_item_features=40, random_state=0)
     features = [name for name in X if name.startswith("item_feature")]

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sklearn_ncf.features import Block, Categories, NumberColumns, Numbers, ValueLists
+from sklearn_ncf.nn import ITEM, USER
 
 
 class FeatureInput(NamedTuple):
@@ -23,10 +24,12 @@ class FeatureInput(NamedTuple):
     vocabulary: object
 
 
-def feature_inputs(features, name_of):
+def feature_inputs(features, name_of, *, sides=(USER, ITEM)):
     """The inputs of all features; `ValueError` where a graph cannot take one. `name_of` names a column."""
     inputs = []
     for side, description in features.descriptions.items():
+        if side not in sides:
+            continue
         places = dict(zip(features.roles.feature_names(side), features.roles.features[side], strict=True))
         for columns, kind in description.kinds:
             if isinstance(kind, ValueLists):

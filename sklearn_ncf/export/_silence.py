@@ -6,6 +6,7 @@ import warnings
 from contextlib import contextmanager, suppress
 
 LOGGERS = [f"torch.onnx._internal.exporter.{module}" for module in ("_compat", "_core", "_registration")]
+LOGGERS += ["onnx_ir._convenience"]
 
 _of_thread = threading.local()
 

@@ -3,7 +3,7 @@
 from sklearn_ncf.fitting._base import BaseNCF, encode_table, solver_of
 from sklearn_ncf.fitting._explanation import KINDS, explain_rows
 from sklearn_ncf.fitting._features import NO_FEATURES, Deviations
-from sklearn_ncf.fitting._fitted_model import FittedModel
+from sklearn_ncf.fitting._fitted_model import FittedModel, Products
 from sklearn_ncf.fitting._id_estimator import IdEstimator, fitted_model_of, further_users_of
 from sklearn_ncf.fitting._parameters import RANKING_CONSTRAINTS, set_parameters
 from sklearn_ncf.fitting._rating_scale import RatingScale
@@ -20,6 +20,7 @@ __all__ = [
     "Deviations",
     "FittedModel",
     "IdEstimator",
+    "Products",
     "RatingScale",
     "check_ratings",
     "check_weight",

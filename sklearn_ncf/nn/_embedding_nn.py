@@ -270,9 +270,9 @@ class EmbeddingNN(Subset, Network):
         """
         summed = vectors.sum(dim=1)
         if self.temperature is not None:
-            return F.normalize(summed, dim=-1) * self.gmf_weight, summed.new_zeros(len(summed))
+            return F.normalize(summed, dim=-1) * self.gmf_weight, summed.new_zeros(summed.shape[0])
         several = vectors.shape[1] > 1
-        alone = pairwise_products(vectors) @ self.gmf_weight if several else summed.new_zeros(len(summed))
+        alone = pairwise_products(vectors) @ self.gmf_weight if several else summed.new_zeros(summed.shape[0])
         return summed * self.gmf_weight, alone
 
     def gmf_of_item(self, vectors: Tensor) -> Tensor:

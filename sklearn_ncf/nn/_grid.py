@@ -139,6 +139,9 @@ def score_grid_by_parts(module, queries: EncodedQueries, items: EncodedItems) ->
         scores.addmm_(queries.of_gmf, items.of_gmf)
     if items.of_mlp is not None:
         layers = _linear_layers(module)[1:]
+        if torch.compiler.is_compiling():  # a graph is one for any number of queries
+            scores = scores + _rest_of_mlp(layers, queries.of_mlp.unsqueeze(1) + items.of_mlp)
+            return module.to_ratings(scores)
         n_queries = max(1, PAIRS_CHUNK_SIZE // max(1, len(items.of_mlp)))
         for of_scores, of_queries in zip(scores.split(n_queries), queries.of_mlp.split(n_queries), strict=True):
             for row, of_items in zip(
