@@ -90,7 +90,7 @@ class Recommender:
             As in :func:`recommend`, which raises and warns alike.
         """
         n_items, verbose = as_python(n_items), as_python(verbose)
-        ids, given = self._ids, users
+        ids, given, given_items = self._ids, users, items
         told = None if history is None else read_history(history, ids)
         chosen = read_pairs(items, ids, "items") if items is not None and is_pairs(items, ids) else None
         if users is None and (chosen or told):
@@ -105,14 +105,16 @@ class Recommender:
         if told is not None:
             own = told.deviations(self._further_users, users, codes[:, USER], of_queries.get(USER))
             of_queries = of_queries | {USER: own}
-        candidates = self._all_items if items is None else ids.items(items if chosen is None else chosen.items.ids)
+        if chosen is not None and not ids.describes_items(items):
+            items = chosen.items.ids
+        candidates = self._all_items if items is None else ids.items(items)
         selection = self._selection(users, codes, candidates, chosen, told, exclude, exclude_seen)
         score = (self._pairs if selection.is_sparse else self._grid)(codes, of_queries, candidates, selection)
         rows, columns, ranks, scores = best_lists(score, len(codes), selection.width, n_items, "users", verbose)
         lists = as_frame(queries, rows, ids.names[ITEM], candidates[0], columns, ranks, scores)
         both = ids.names[:2]
         of_items = ids.names[ITEM : ITEM + 1] if chosen is None else both
-        return as_callers_frame(lists, (given, list(queries)), (items, of_items), (history, both))
+        return as_callers_frame(lists, (given, list(queries)), (given_items, of_items), (history, both))
 
     def recommend_one(self, user=None, n_items=10, *, items=None, exclude=None, history=None, exclude_seen=True):
         """Recommend the items with the highest scores to one user: the fastest way.

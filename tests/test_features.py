@@ -488,11 +488,11 @@ def test_context_columns_stand_beside_features(data):
     X = X.assign(device=np.where(np.arange(len(X)) % 2, "tv", "phone"))[["device", "user", "item", *ITEM_FEATURES]]
     X = X[["tags", "user", "kind", "item", "year", "device", "text"]]
     model = ESTIMATORS["gmf"](item_features=ITEM_FEATURES).fit(X[~new], y[~new])
-    items = X[new].drop_duplicates("item")
+    items = X[new].drop_duplicates("item").drop(columns="user")
     users = X[["user", "device"]].drop_duplicates().iloc[:5]
     lists = recommend(model, users, n_items=len(items), items=items)
     assert list(lists) == ["user", "device", "item", "rank", "score"]
-    rows = lists[["user", "item", "device"]].merge(items.drop(columns=["user", "device"]), on="item")[list(X)]
+    rows = lists[["user", "item", "device"]].merge(items.drop(columns="device"), on="item")[list(X)]
     scores = rows.assign(score=model.predict(rows)).merge(lists, on=["user", "item", "device"])
     np.testing.assert_allclose(scores["score_x"], scores["score_y"], rtol=1e-4, atol=1e-5)
 

@@ -91,6 +91,12 @@ def test_some_of_the_users_are_asked_for(model, choice):
     assert not len(recommend(model, [99], 3, items=choice))
 
 
+def columns_of(frame):
+    """The columns of a data frame of any library, in lists."""
+    frame = frame if isinstance(frame, pd.DataFrame) else frame.to_pandas()
+    return [frame[name].tolist() for name in frame]
+
+
 @pytest.mark.filterwarnings("ignore:n_items=9")
 def test_tables_of_pairs_have_any_form(ratings, choice):
     X, y = ratings
@@ -107,11 +113,15 @@ def test_tables_of_pairs_have_any_form(ratings, choice):
             pl.from_pandas(choice).to_arrow(),
         ]
         for form in [*forms, list(choice.itertuples(index=False, name=None))]:
-            pd.testing.assert_frame_equal(recommend(model, n_items=2, items=form, exclude_seen=False), whole)
+            found = recommend(model, n_items=2, items=form, exclude_seen=False)
+            pd.testing.assert_frame_equal(
+                pd.DataFrame(dict(zip(whole, map(list, columns_of(found)), strict=True))), whole, check_dtype=False
+            )
             hidden = recommend(model, n_items=9, exclude=form)
-            assert not {*map(tuple, hidden.iloc[:, :2].to_numpy())} & {*map(tuple, choice.to_numpy())}
+            assert not {*zip(*columns_of(hidden)[:2], strict=True)} & {*map(tuple, choice.to_numpy())}
 
 
+@pytest.mark.filterwarnings("ignore:n_items=2")
 def test_features_of_new_candidates_and_exclusions_of_them(ratings):
     X, y = ratings
     X = X[["user", "item"]].assign(price=X["item"] % 5 + 0.5)
@@ -121,6 +131,12 @@ def test_features_of_new_candidates_and_exclusions_of_them(ratings):
     left = recommend(model, [1, 2], 2, items=new, exclude=[101])
     pd.testing.assert_frame_equal(
         left.drop(columns="rank"), whole[whole["item"] != 101].drop(columns="rank").reset_index(drop=True)
+    )
+    own = recommend(model, n_items=2, items=new.assign(user=[2, 1, 2])[["user", "item", "price"]])
+    expected = whole[[(user == 1) == (item == 101) for user, item in zip(whole["user"], whole["item"], strict=True)]]
+    pd.testing.assert_frame_equal(
+        own.drop(columns="rank").sort_values("user", ignore_index=True, kind="stable"),
+        expected.drop(columns="rank").reset_index(drop=True),
     )
 
 

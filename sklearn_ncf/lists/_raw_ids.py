@@ -93,6 +93,10 @@ class PipelineIdMapper:
             raise ValueError(" ".join(self._reasons(column, ids[nameless], name, so_that)))
         return ids, codes[:, column], deviations
 
+    def describes_items(self, items):
+        """Whether an argument for candidates is a table that has their features."""
+        return self._features_in(plain(items, "items"), "items", ITEM) is not None
+
     def items(self, items):
         """Raw ids and codes of the candidates, and the `Deviations` of unknown ones by column."""
         if items is None:
