@@ -161,8 +161,7 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
         The items' vectors in the order of ``encoder_.categories_[1]``.
 
     user_biases_, item_biases_ : ndarray of shape (n_users,) or (n_items,), float32
-        The biases in the same orders, in the unit of scores, before the output layer. ``AttributeError`` with
-        ``use_bias=False``.
+        The biases in the same orders, in the unit of scores, before the output layer; none with ``use_bias=False``.
 
     user_features_, item_features_ : DataFrame of shape (n_ids, n_features)
         The features of each id, in the order of ``encoder_.categories_``. ``AttributeError`` where none were named.
