@@ -52,11 +52,11 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude=None, histor
 
     history : table of shape (n_rows, 2 to 4), default=None
         What users have done since `fit`, or without it: the user, the item, for a model of ratings the ``rating``, and
-        if rows count differently the ``weight``. A data frame has the columns' names of `fit`, and may have context
-        columns; a column of ratings may have any name where it is the only further one. The vector and the bias of
-        each user in it, known or not, are solved for, from this and, for known users, from what the model has learned
-        of them: exactly for least squares, else by a few ridge regressions. The model does not change. Items of a
-        user's history count as seen.
+        if rows count differently the ``weight``, 1 for an ordinary row. A data frame has the columns' names of `fit`,
+        and may have context columns; a column of ratings may have any name where it is the only further one. The vector
+        and the bias of each user in it, known or not, are solved for, from this and, for known users, from what the
+        model has learned of them: exactly for least squares, else by a few ridge regressions. The model does not
+        change. Items of a user's history count as seen.
 
     exclude_seen : bool, default=True
         Whether to leave out what a user has rated in `fit` or `partial_fit`, or in `history`. `X_val` does not count as

@@ -103,7 +103,7 @@ class Recommender:
             )
         users = queries[ids.names[USER]]
         if told is not None:
-            own = told.deviations(self._further_users, users, codes[:, USER], of_queries.get(USER))
+            own = told.deviations(self._further_users, ids, users, codes[:, USER], of_queries.get(USER))
             of_queries = of_queries | {USER: own}
         if chosen is not None and not ids.describes_items(items):
             items = chosen.items.ids
@@ -161,7 +161,8 @@ class Recommender:
         query[0, USER] = code
         of_query = {}
         if history is not None:
-            values = self._further_users.solve(query[:, USER], *self._told(code, history))
+            own = query[:, USER] if is_own else np.array([MISSING])
+            values = self._further_users.solve(own, query[:, USER], *self._told(code, history))
             of_query = {USER: Deviations(np.zeros(1, dtype=np.intp), values)}
         candidates, added, places_of = requests.items, None, requests.columns
         if items is not None:

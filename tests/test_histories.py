@@ -206,6 +206,42 @@ def test_a_known_user_of_least_squares_is_solved_for_with_all_pairs(ratings):
     np.testing.assert_allclose(found, V @ vector, rtol=1e-3, atol=1e-5)
 
 
+@pytest.fixture
+def rare(ratings):
+    """A table in which twenty users are a user per row, each of them infrequent."""
+    X, y = ratings
+    are_rare = X["user"].isin(X["user"].value_counts().index[-20:])
+    return X.assign(user=np.where(are_rare, X["user"] * 1000 + X["item"], X["user"])), y
+
+
+def test_least_squares_do_not_take_an_unknown_user_for_the_infrequent_ones(rare):
+    """Their code stands for all of them, but what they have done is nothing that this user has done."""
+    X, _ = rare
+    ranker = NCFRanker(embedding_dim=6, weight_decay=1e-3, positive_weight=5, max_epochs=3, random_state=0)
+    model = make_pipeline(IdEncoder(min_frequency=5), ranker).fit(X)
+    V, n_pairs = model[-1].item_embeddings_.astype(float), len(model[-1]._seen.pairs)
+    weight = X.assign(user=model[0].transform(X)[:, 0]).groupby(["user", "item"]).size().sum()
+    vector = solved(V.T @ V, V[[3, 5]], np.full(2, 5.0), 1e-3 * weight / 2)
+    found = Recommender(model).predict(pairs([-1], range(40)), history=pairs([-1], [3, 5]))
+    np.testing.assert_allclose(found, V @ vector, rtol=1e-3, atol=1e-5)
+    assert n_pairs < weight
+
+
+def test_ridge_regressions_do_not_take_an_unknown_user_for_the_infrequent_ones(rare):
+    X, y = rare
+    rows = pairs([-1], [3, 5, 8]).assign(rating=[5.0, 1.0, 4.0])
+    asked, gains = pairs([-1], range(40)), []
+    for encoder in (IdEncoder(), IdEncoder(min_frequency=5)):
+        recommender = Recommender(make_pipeline(encoder, NCFRegressor(**SMALL)).fit(X, y))
+        told = recommender.predict(asked, history=rows)
+        gains.append(np.abs(told - recommender.predict(asked)).mean())
+        ids, found = recommender.recommend_one(-1, 5, history={3: 5.0, 5: 1.0, 8: 4.0})
+        np.testing.assert_allclose(found, told[ids], rtol=1e-4, atol=1e-5)
+        both = recommender.predict(asked, history=pd.concat([rows, rows.assign(user=-2)]))
+        np.testing.assert_allclose(both, told, rtol=1e-4, atol=1e-5)
+    assert gains[1] > gains[0] / 2
+
+
 def test_ratings_without_bounds_and_histories_are_one_ridge_regression(ratings):
     X, y = ratings
     model = NCFRegressor(use_history=False, rating_range=None, **SMALL).fit(X, y)

@@ -23,7 +23,7 @@ class Effects(NamedTuple):
     of_items: np.ndarray
     held: np.ndarray | None = None
 
-    def solve(self, users, owners, rows, described=None):
+    def solve(self, users, scored_as, owners, rows, described=None):
         """How effects of users deviate from those of their codes given further rows; see `FurtherUsers.solve`."""
         if self.held is None:
             return np.zeros((len(users), 1))
@@ -32,7 +32,8 @@ class Effects(NamedTuple):
         weights = np.ones(len(rows)) if rows.weights is None else rows.weights
         total = held + np.bincount(owners, weights, len(users))
         sums = np.bincount(owners, weights * left, len(users))
-        return np.divide(sums, total, out=np.zeros_like(total), where=total > 0)[:, None]
+        effects = effects + np.divide(sums, total, out=np.zeros_like(total), where=total > 0)
+        return (effects - self.of_users[scored_as + N_SPECIAL])[:, None]
 
 
 class AdditiveModel(NamedTuple):

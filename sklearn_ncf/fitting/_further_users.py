@@ -41,10 +41,11 @@ class FurtherUsers:
             self.solver = RidgeOfUsers(module.eval(), plan, items, settings.negatives_per_positive)
 
     @default_settings()
-    def solve(self, users, owners, rows, described=None):
+    def solve(self, users, scored_as, owners, rows, described=None):
         """How the vectors and biases of users deviate from those of their codes, as the values of `Deviations`.
 
-        users : codes, -1 for users that are not in the training set
+        users : codes, -1 for users that are not in the training set, or share their code with others
+        scored_as : codes by which they are scored, those of infrequent users too
         owners : the place among `users` of each of the rows
         rows : `Interactions` of them, the targets in the network's units
         described : `Deviations` of some users, by their features
@@ -78,6 +79,10 @@ class FurtherUsers:
         if described is not None:
             places, values = described
             start[places] = values * (RATINGS / (n_further[places] + RATINGS))[:, None]
+        shared = np.flatnonzero(users != scored_as)
+        before, place = (self._of_codes(users[shared]), self._of_codes(scored_as[shared])) if len(shared) else (0, 0)
+        if not self.weighs_pairs:
+            start[shared] += place - before
         weights = np.ones(len(codes)) if rows.weights is None else rows.weights
         values = self.solver(
             UserRows(
@@ -88,4 +93,14 @@ class FurtherUsers:
                 *(torch.from_numpy(part).to(device) for part in (told, told & is_first & ~has_seen)),
             )
         )
-        return values.cpu().numpy()
+        values = values.cpu().numpy()
+        values[shared] += before - place
+        return values
+
+    def _of_codes(self, codes):
+        """Vectors, with histories, and biases of users' codes."""
+        module = self.fitted.net.module_
+        rows = torch.from_numpy(codes.astype(np.int64)).to(self.fitted.net.device) + module.first_rows[USER]
+        with torch.no_grad():
+            parts = module.vectors(rows.unsqueeze(1))[:, 0], module.summed_bias(rows.unsqueeze(1)).unsqueeze(1)
+            return torch.cat(parts, dim=1).float().cpu().numpy()

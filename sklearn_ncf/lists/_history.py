@@ -25,9 +25,10 @@ class History(NamedTuple):
     pairs: IdPairs
     rows: Interactions
 
-    def deviations(self, further_users, users, codes, described=None):
+    def deviations(self, further_users, ids, users, codes, described=None):
         """The `Deviations` of rows of raw users, with these codes, of all that have a history or are `described`.
 
+        ids : the `PipelineIdMapper`
         described : `Deviations` of the rows of unknown users with features, or None
         """
         places = Vocabulary(self.pairs.users.ids).codes(users)
@@ -39,6 +40,7 @@ class History(NamedTuple):
         owners = number[self.pairs.users.positions]
         is_asked = owners != MISSING
         values = further_users.solve(
+            ids.mask_pooled(USER, codes[first]),
             codes[first],
             owners[is_asked],
             self.rows.take(is_asked),
@@ -89,5 +91,5 @@ def predict_with_history(ids, X, history, further_users=None):
     codes, deviations = ids.encoded(X)
     (users,) = read_table(ids.id_table(X), estimator=None, only=[USER])[1]
     users = take_ids(users, users.positions)
-    own = told.deviations(further_users, users, codes[:, USER], deviations.get(USER))
+    own = told.deviations(further_users, ids, users, codes[:, USER], deviations.get(USER))
     return ids.scores_of(codes, deviations | {USER: own})
