@@ -44,7 +44,7 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude=None, histor
         has not seen are scored as `predict` scores them: by their features, if this is a table with the item and all
         columns of `item_features`, in one row per candidate. ``None`` is all items seen in `fit`, but for missing and
         infrequent ones; :class:`~sklearn_ncf.metrics.RankingScorer` ranks the same candidates. A table of users and
-        items, a pair per row, gives each user candidates of their own.
+        items, a pair per row, gives each user other candidates.
 
     exclude : id, collection of ids or table, default=None
         Raw ids of items that are not to be recommended to anybody, or a table of users and items, a pair per row, that
@@ -56,7 +56,7 @@ def recommend(model, users=None, n_items=10, *, items=None, exclude=None, histor
         and may have context columns; a column of ratings may have any name where it is the only further one. The vector
         and the bias of each user in it, known or not, are solved for, from this and, for known users, from what the
         model has learned of them: exactly for least squares, else by a few ridge regressions. The model does not
-        change. Items of a user's history count as seen.
+        change (fold-in). Items of a user's history count as seen.
 
     exclude_seen : bool, default=True
         Whether to leave out what a user has rated in `fit` or `partial_fit`, or in `history`. `X_val` does not count as

@@ -381,7 +381,7 @@ class NCFRegressor(RegressorMixin, RatingScale, BaseNCF):
 
         history : table of shape (n_rows, 2 to 4), default=None
             What users have done since `fit`, as in :func:`~sklearn_ncf.recommend`, in ids that this estimator was
-            fitted on; behind an encoder, :meth:`sklearn_ncf.Recommender.predict` takes raw ids.
+            fitted on; after an encoder, :meth:`sklearn_ncf.Recommender.predict` takes raw ids.
 
         Returns
         -------

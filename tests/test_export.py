@@ -226,7 +226,7 @@ def test_a_single_row_is_served(exported):
         ([b"a", b"b"], "Column 'item' holds ids of type bytes"),
         ([2**63, 1], "Column 'item' holds integers that int64 cannot"),
         ([float("inf"), 1], "Column 'item' holds ids of type float"),
-        (["\ud800", "a"], "Column 'item' holds texts that UTF-8 cannot"),
+        (["\ud800", "a"], "Column 'item' holds strings that UTF-8 cannot"),
         ([None, None], "Column 'item' holds missing ids alone, .*at least one id"),
     ],
 )

@@ -288,12 +288,14 @@ def test_pairs_of_training_teach_rankers_nothing_again(fitted, ratings):
         np.testing.assert_allclose(found, fitted(name).predict(asked), rtol=1e-4, atol=1e-5)
 
 
-def test_users_in_lists_are_solved_for_a_few_at_a_time(fitted, monkeypatch):
-    rows = pairs(range(-9, 0), [3, 5])
+@pytest.mark.parametrize("name", ["softmax", "neumf"])
+@pytest.mark.parametrize("chunk_size", [1, 500])
+def test_the_size_of_chunks_changes_nothing(fitted, monkeypatch, chunk_size, name):
+    rows = pairs(range(-9, 0), [3, 5]).assign(rating=[1.0, 5.0, 4.0] * 6)
     asked = pairs(range(-9, 0), range(40))
-    expected = fitted("softmax").predict(asked, history=rows)
-    monkeypatch.setattr(_users, "USERS_AT_ONCE", 2)
-    np.testing.assert_allclose(fitted("softmax").predict(asked, history=rows), expected, rtol=1e-4, atol=1e-5)
+    expected = fitted(name).predict(asked, history=rows)
+    monkeypatch.setattr(_users, "NUMBERS_CHUNK_SIZE", chunk_size)
+    np.testing.assert_allclose(fitted(name).predict(asked, history=rows), expected, rtol=1e-4, atol=1e-5)
 
 
 # What a history looks like

@@ -37,9 +37,9 @@ def give_ids(model, item_ids, name):
     """Turn the first output, places of items with one behind the last for none, into raw ids of that name."""
     from onnx import helper, numpy_helper
 
-    places, text = model.graph.output[0], isinstance(item_ids[0], str)
-    none = "" if text else -1
-    values = np.array([*item_ids, none], dtype=object if text else np.int64)
+    places, is_string = model.graph.output[0], isinstance(item_ids[0], str)
+    none = "" if is_string else -1
+    values = np.array([*item_ids, none], dtype=object if is_string else np.int64)
     model.graph.initializer.append(numpy_helper.from_array(values, f"{PREFIX}item_ids"))
     model.graph.node.append(helper.make_node("Gather", [f"{PREFIX}item_ids", places.name], [name]))
     places.name = name

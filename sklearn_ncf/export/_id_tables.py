@@ -28,11 +28,11 @@ def tables_model(ids, columns, features, candidates=None):
 
     def add_codes(place, name, output, table, axes=(AXIS,)):
         keys, codes, code_of_others = table
-        text = isinstance(keys[0], str)
-        attributes = {"keys_strings" if text else "keys_int64s": keys, "values_int64s": codes}
+        is_string = isinstance(keys[0], str)
+        attributes = {"keys_strings" if is_string else "keys_int64s": keys, "values_int64s": codes}
         attributes |= {"domain": "ai.onnx.ml", "default_int64": code_of_others}
         parts.append((helper.make_node("LabelEncoder", [name], [output], **attributes), TensorProto.INT64, axes))
-        type_ = TensorProto.STRING if text else TensorProto.INT64
+        type_ = TensorProto.STRING if is_string else TensorProto.INT64
         inputs[place] = helper.make_tensor_value_info(name, type_, axes)
 
     of_columns = _id_tables(ids, known)
@@ -67,7 +67,7 @@ def _known_ids(vocabularies, names):
 
 def _id_tables(ids, known):
     """For each column its ids, the codes that the whole model gives them, and the one that it gives all others."""
-    asked = [[*column, None, _no_id_of(column, text)] for column, text in known]
+    asked = [[*column, None, _no_id_of(column, is_string)] for column, is_string in known]
     n_rows = max(map(len, asked))
     padded = {place: pd.Series(np.full(n_rows, np.nan)) for place in range(ids.n_all_columns)}  # features
     for place, column in zip(ids.places, asked, strict=True):
@@ -76,25 +76,25 @@ def _id_tables(ids, known):
     table = frame.to_numpy(dtype=object) if ids.fit_names is None else frame
     _, encoded, _ = ids.steps.transformed_from(table, warns=False, each=False)
     tables = []
-    for j, (column, text) in enumerate(known):
+    for j, (column, is_string) in enumerate(known):
         *codes, code_of_missing, code_of_others = encoded[: len(asked[j]), j].tolist()
-        missing = "" if text else -1
+        missing = "" if is_string else -1
         if missing not in column:
             column, codes = [*column, missing], [*codes, code_of_missing]
         tables.append((column, codes, code_of_others))
     return tables
 
 
-def _no_id_of(ids, text):
+def _no_id_of(ids, is_string):
     """Something that is none of the ids, but of their type, and no sign of a missing one."""
-    if text:
+    if is_string:
         return max(ids, key=len, default="") + "?"
     among = set(ids)
     return next(number for number in count() if number not in among)
 
 
 def as_onnx(ids, name):
-    """Ids as integers of int64 or as texts, where they are either."""
+    """Ids as integers of int64 or as strings, where they are either."""
     if not ids:
         raise ValueError(
             f"Column {name!r} holds missing ids alone, so the type of its graph input, integer or string, is unknown; "
@@ -104,7 +104,7 @@ def as_onnx(ids, name):
         try:
             "".join(ids).encode()
         except UnicodeEncodeError as error:
-            raise ValueError(f"Column {name!r} holds texts that UTF-8 cannot hold: {error}.") from error
+            raise ValueError(f"Column {name!r} holds strings that UTF-8 cannot hold: {error}.") from error
         return [str(id_) for id_ in ids]
     # booleans are integers, and whole floats are the same ids: pandas reads integers with gaps as floats
     if not all(isinstance(id_, Integral | np.bool_) or (isinstance(id_, float) and id_.is_integer()) for id_ in ids):

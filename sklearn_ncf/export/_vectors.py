@@ -14,7 +14,7 @@ from sklearn_ncf.fitting import FittedModel, Products
 from sklearn_ncf.lists import SCORES_CHUNK_SIZE, PipelineIdMapper
 from sklearn_ncf.nn import ITEM, USER
 
-IDS_CHUNK_SIZE = 65_536  # bounds the memory beside the result
+IDS_CHUNK_SIZE = 65_536  # bounds the memory in addition to the result
 LARGEST = 1e6  # of products: an output layer gives an end of its range long before
 HALVINGS = 60  # of an interval: more than float32 tells apart
 ROUNDING = 1e-6  # of scores, as a share of the largest

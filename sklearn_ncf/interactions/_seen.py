@@ -168,13 +168,13 @@ class Seen:
 
 
 class SeenByUser:
-    """The pairs of a `Seen`, those that validated too, by user: what a request reads takes the time of its own users.
+    """The pairs of a `Seen` by user: a look-up takes time in proportion to the pairs of the users asked for.
 
     Parameters
     ----------
     seen : Seen
     held_out : bool
-        Whether the pairs that validated count.
+        Whether the pairs of the validation set are included.
     """
 
     def __init__(self, seen, *, held_out):

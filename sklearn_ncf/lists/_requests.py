@@ -54,7 +54,7 @@ class Requests:
         return codes
 
     def seen_columns(self, code):
-        """Where the items that a user has had stand among the candidates."""
+        """The places among the candidates of the items that a user has interacted with."""
         _, items = self._seen.items_of(np.array([code]))
         columns = self._columns[items]
         return columns[columns != MISSING]

@@ -1,5 +1,6 @@
-"""Users' vectors and biases from rows that training has not seen, while the network stays as it is."""
+"""Fold-in of users: their vectors and biases from rows after training, while the network stays as it is."""
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -16,11 +17,11 @@ HALVINGS = 4  # of a step that would make a user's loss larger, before it is lef
 SMALLEST_ERROR = 0.01  # in spreads of the ratings: else the weight of an absolute error has no limit
 NEGATIVES = 1024  # items that stand for all in lists,
 DRAWS = 256  # and how many of them, at least, each positive is compared with
-USERS_AT_ONCE = 32  # in lists, whose negatives are the same for all: bounds the memory
+NUMBERS_CHUNK_SIZE = 2**23  # in the vectors of rows, or in the lists of positives: bounds the memory
 
 
 class UserRows(NamedTuple):
-    """Rows of some users that training has not seen, one user's behind the other's.
+    """Rows of some users that are not in the training set, sorted by user.
 
     users : int64 of shape (n_users,), codes, -1 for users that are not in the training set
     start : float32 of shape (n_users, width + 1), how far from its row in the tables each user starts, bias last
@@ -90,11 +91,11 @@ class RidgeOfUsers:
     @torch.no_grad()
     def __call__(self, rows: UserRows) -> Tensor:
         """How far from its row in the tables each user is to be, float32 of shape (n_users, width + 1), bias last."""
-        at_once = USERS_AT_ONCE if self.ranks else max(1, len(rows.users))
-        parts = [slice(start, start + at_once) for start in range(0, len(rows.users), at_once)]
-        return torch.cat(
-            [self._solved(rows.within(slice(part.start, min(part.stop, len(rows.users))))) for part in parts]
-        )
+        per_row = self.lists.numel() if self.ranks else self.network.embedding.weight.shape[1]
+        sizes = per_row * torch.bincount(rows.owners, minlength=len(rows.users)).clamp(min=1)
+        chunks = (sizes.cumsum(0) - sizes) // NUMBERS_CHUNK_SIZE
+        stops = chunks.unique_consecutive(return_counts=True)[1].cumsum(0).tolist()
+        return torch.cat([self._solved(rows.within(slice(*users))) for users in pairwise([0, *stops])])
 
     def _solved(self, rows: UserRows) -> Tensor:
         network, owners = self.network, rows.owners
@@ -103,7 +104,9 @@ class RidgeOfUsers:
             others = codes.new_full((len(rows.users), len(self.negatives), codes.shape[1]), -1)
             others[..., USER], others[..., ITEM] = rows.users.unsqueeze(1), self.negatives
             codes = torch.cat([codes, others.flatten(0, 1)])
-            owners = torch.cat([owners, torch.arange(len(rows.users)).repeat_interleave(len(self.negatives))])
+            owners = torch.cat(
+                [owners, torch.arange(len(rows.users), device=owners.device).repeat_interleave(len(self.negatives))]
+            )
         table_rows = network.table_rows(codes)
         vectors, biases = network.vectors(table_rows), network.summed_bias(table_rows)
         of_users = rows.users + network.first_rows[USER]
@@ -183,19 +186,19 @@ class RidgeOfUsers:
         n_rows, n_lists = len(rows.owners), len(self.lists)
         own, others = scores.float().split([n_rows, len(scores) - n_rows])
         others = others.view(len(rows.users), -1)[rows.owners]
-        others = others.masked_fill(self._had(rows)[rows.owners], -torch.inf)[:, self.lists].flatten(0, 1)
+        others = others.masked_fill(self._interacted(rows)[rows.owners], -torch.inf)[:, self.lists].flatten(0, 1)
         lists = torch.cat([own.repeat_interleave(n_lists).unsqueeze(1), others], dim=1)
-        n_had = torch.bincount(rows.owners)[rows.owners].repeat_interleave(n_lists)
-        share = self.n_items / (self.lists.shape[1] * n_had.float())
+        n_positives = torch.bincount(rows.owners)[rows.owners].repeat_interleave(n_lists)
+        share = self.n_items / (self.lists.shape[1] * n_positives.float())
         return self.objective.list_loss(lists, share).view(n_rows, n_lists).mean(1) * rows.weights
 
-    def _had(self, rows: UserRows) -> Tensor:
-        """Which of the negatives each user has had, bool of shape (n_users, n_negatives)."""
+    def _interacted(self, rows: UserRows) -> Tensor:
+        """Which of the negatives each user has interacted with, bool of shape (n_users, n_negatives)."""
         places = torch.searchsorted(self.negatives, rows.codes[:, ITEM].contiguous()).clamp(max=len(self.negatives) - 1)
         found = self.negatives[places] == rows.codes[:, ITEM]
-        had = torch.zeros(len(rows.users), len(self.negatives), dtype=torch.bool, device=places.device)
-        had[rows.owners[found], places[found]] = True
-        return had
+        interacted = torch.zeros(len(rows.users), len(self.negatives), dtype=torch.bool, device=places.device)
+        interacted[rows.owners[found], places[found]] = True
+        return interacted
 
     def _gradient_and_curvature(self, scores: Tensor, rows: UserRows) -> tuple[Tensor, Tensor]:
         """How the loss changes with each score, and a curvature."""
