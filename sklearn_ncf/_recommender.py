@@ -18,8 +18,8 @@ from sklearn_ncf.lists import (
     Selection,
     as_callers_frame,
     as_frame,
-    best_columns,
     best_lists,
+    best_of_row,
     check_finite,
     is_pairs,
     places_among_ids,
@@ -170,8 +170,8 @@ class Recommender:
             scores = ids.item_scorer(item_codes, of_items)(query, of_query)[0]
             places_of = places_among_ids(candidates)
         elif requests.has_products_for(code, bool(of_query)):
-            vectors, added = requests.products.of_queries(query, of_query)
-            scores = requests.products.items @ vectors[0]
+            vector, added = requests.vector(query, of_query)
+            scores = requests.products.items @ vector
         else:
             scores = self._score_all(query, of_query)[0]
         if exclude_seen and is_own:
@@ -180,7 +180,7 @@ class Recommender:
         for left_out in (exclude, history if exclude_seen else None):
             if left_out is not None:
                 scores[places_of(left_out)] = -np.inf
-        _, columns, _ = best_columns(scores[None], as_python(n_items))
+        columns = best_of_row(scores, as_python(n_items))
         scores = scores[columns]
         return candidates[columns], scores if added is None else requests.products.scores(scores + added)
 

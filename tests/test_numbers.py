@@ -7,9 +7,11 @@ later needs a case in `CASES`.
 import importlib
 import io
 import pickle
+import tempfile
 from contextlib import redirect_stdout
 from enum import Enum
 from numbers import Integral
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,6 +25,8 @@ from test_docs import PUBLIC
 
 from sklearn_ncf import IdEncoder, NCFRanker, NCFRegressor, recommend, similar_items
 from sklearn_ncf._numbers import as_python
+from sklearn_ncf.dummy import BiasRegressor
+from sklearn_ncf.export import to_onnx
 from sklearn_ncf.inspection import EmbeddingDisplay
 from sklearn_ncf.metrics import (
     RankingScorer,
@@ -59,6 +63,17 @@ def fitted(estimator, X_new):
     return pickle.loads(pickle.dumps(estimator)).predict(X)
 
 
+def graph_of(model, **params):
+    """A graph of lists as bytes, or why there is none: six items are no list of a hundred."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "lists.onnx"
+        try:
+            to_onnx(model, path, **params)
+        except ValueError as error:
+            return np.array(str(error))
+        return np.frombuffer(path.read_bytes(), dtype=np.uint8)
+
+
 # Name: a function of a fitted model and of a parameter that is to be tried, to what comes out.
 CASES = {
     "NCFRegressor": lambda _, **params: fitted(NCFRegressor(**{**SMALL, "early_stopping": True, **params}), X[:5]),
@@ -68,6 +83,8 @@ CASES = {
     "IdEncoder": lambda _, **params: IdEncoder(**params).fit_transform(X),
     "recommend": lambda model, **params: recommend(model, **params).to_numpy(),
     "similar_items": lambda model, **params: similar_items(model, [0, 1], **params).to_numpy(),
+    "BiasRegressor": lambda _, **params: BiasRegressor(**params).fit(X, y).predict(X),
+    "to_onnx": graph_of,
     "RankingScorer": lambda model, **params: np.float64(
         RankingScorer(**{"metric": "recall", "k": 3, "n_negatives": 3, **params})(model, X[40:], y[40:])
     ),

@@ -182,6 +182,10 @@ class SeenByUser:
         users = [np.arange(len(seen.counts[0]) - N_SPECIAL + 1)]
         self._parts = [(pairs[:, 1], np.searchsorted(np.ascontiguousarray(pairs[:, 0]), *users)) for pairs in parts]
 
+    def items_of_one(self, user):
+        """Codes of the items of a known user."""
+        return np.concatenate([items[first[user] : first[user + 1]] for items, first in self._parts])
+
     def items_of(self, users):
         """Items of known users: positions among `users` and codes of items."""
         found = []

@@ -11,6 +11,7 @@ from sklearn_ncf.lists._ranking import (
     BestOfLists,
     Rankings,
     best_columns,
+    best_of_row,
     places_among,
 )
 from sklearn_ncf.lists._raw_ids import PipelineIdMapper
@@ -35,6 +36,7 @@ __all__ = [
     "as_list",
     "best_columns",
     "best_lists",
+    "best_of_row",
     "check_finite",
     "is_pairs",
     "names_of",

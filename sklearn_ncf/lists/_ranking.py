@@ -6,7 +6,9 @@ from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
+BLOCK_SIZE = 256  # columns, whose largest scores say where the best ones may be
 SCORES_CHUNK_SIZE = 4_000_000  # bounds the memory beside a result
 
 
@@ -18,10 +20,14 @@ def best_columns(scores, n_best, *, last=None):
     n_best = min(n_best, scores.shape[1])
     if not n_best:
         return tuple(np.empty((3, 0), dtype=np.intp))
-    least = np.partition(scores, -n_best, axis=1)[:, -n_best]
-    rows, columns = np.nonzero((scores >= least[:, None]) & (scores > -np.inf))
+    # in one dimension, where numpy finds few places among many faster
+    rows, columns = divmod(np.flatnonzero(scores >= _at_most_least(scores, n_best)[:, None]), scores.shape[1])
+    best = scores[rows, columns]
+    is_finite = best > -np.inf
+    if not is_finite.all():
+        rows, columns, best = rows[is_finite], columns[is_finite], best[is_finite]
     ties = () if last is None else (last[rows, columns],)
-    order = np.lexsort((columns, *ties, -scores[rows, columns], rows))
+    order = np.lexsort((columns, *ties, -best, rows))
     rows, columns = rows[order], columns[order]
     ranks = np.arange(len(rows)) - np.searchsorted(rows, rows) + 1
     kept = ranks <= n_best
@@ -162,6 +168,34 @@ class Rankings(NamedTuple):
                 relevance = np.hstack([relevance, missed.astype(np.float32)])
                 scores = np.hstack([scores, np.full(missed.shape, -np.inf, dtype=np.float32)])
             yield slice(start, stop), BestOfLists.of(relevance, scores, k), relevance.any(axis=1)
+
+
+def best_of_row(scores, n_best):
+    """Columns of the best finite scores of one row, as `best_columns` finds them."""
+    n_best = min(n_best, len(scores))
+    if not n_best:
+        return np.empty(0, dtype=np.intp)
+    columns = np.flatnonzero(scores >= _at_most_least(scores[None], n_best))
+    best = scores[columns]
+    order = np.argsort(-best, kind="stable")[:n_best]
+    return columns[order[best[order] > -np.inf]]
+
+
+def _at_most_least(scores, n_best):
+    """A number for each row that `n_best` scores or more, and few others, are not below.
+
+    In a long row that is the least of the `n_best` largest maxima of blocks of columns, which takes one pass.
+    """
+    n_rows, n_columns = scores.shape
+    n_blocks = n_columns // BLOCK_SIZE
+    if n_blocks > n_best:
+        of_row, of_column = scores.strides
+        shape = n_rows, n_blocks, BLOCK_SIZE
+        maxima = as_strided(scores, shape, (of_row, of_column * BLOCK_SIZE, of_column), writeable=False).max(axis=2)
+        least = np.partition(maxima, -n_best, axis=1)[:, -n_best]
+        if (least > -np.inf).all():
+            return least
+    return np.partition(scores, -n_best, axis=1)[:, -n_best]
 
 
 def places_among(items, codes):

@@ -5,7 +5,9 @@ import pandas as pd
 
 from sklearn_ncf.encoding import MISSING, as_objects
 from sklearn_ncf.interactions import SeenByUser
-from sklearn_ncf.nn import ITEM, USER
+from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
+
+FEW_NUMBERS = 2**24  # 64 MiB
 
 
 class Requests:
@@ -27,10 +29,16 @@ class Requests:
     def __init__(self, ids, items, item_codes):
         self.ids, fitted = ids, ids.fitted
         self.items, self.item_codes = items, item_codes
+        n_users = len(ids.estimator.encoder_.categories_[USER])
         users, self.user_codes = ids.all_named(USER)
         self._users, self._items = (_hashed(known) for known in (users, items))
         self.columns = places_among_ids(items)
         self.products = None if ids.target_transformers or not len(items) else fitted.products(item_codes)
+        self._of_users = None  # vectors of all users, where they take little memory
+        if self.products is not None and (n_users + N_SPECIAL) * self.products.items.shape[1] <= FEW_NUMBERS:
+            queries = np.full((n_users + N_SPECIAL, ids.n_columns - 1), MISSING)
+            queries[:, USER] = np.arange(-N_SPECIAL, n_users)
+            self._of_users = self.products.of_queries(queries)
         self._all_trained = bool(fitted.seen.trained(ITEM, item_codes).all())
         self._seen = SeenByUser(fitted.seen, held_out=True)
         self._columns = np.full(len(ids.estimator.encoder_.categories_[ITEM]), MISSING)
@@ -55,14 +63,22 @@ class Requests:
 
     def seen_columns(self, code):
         """The places among the candidates of the items that a user has interacted with."""
-        _, items = self._seen.items_of(np.array([code]))
-        columns = self._columns[items]
+        columns = self._columns[self._seen.items_of_one(code)]
         return columns[columns != MISSING]
 
     def has_products_for(self, code, has_history):
         """Whether scores of a user are products: the score of a pair of two unknown ids is none."""
-        knows = has_history or self._all_trained or self.ids.fitted.seen.trained(USER, np.array([code]))[0]
-        return self.products is not None and knows
+        if self.products is None:
+            return False
+        return has_history or self._all_trained or self.ids.fitted.seen.trained(USER, np.array([code]))[0]
+
+    def vector(self, query, deviations):
+        """The vector of a query, of shape (1, n_columns - 1), and what is added to its scores."""
+        if self._of_users is None or deviations:
+            vectors, added = self.products.of_queries(query, deviations)
+            return vectors[0], added[0]
+        vectors, added = self._of_users
+        return vectors[query[0, USER] + N_SPECIAL], added[query[0, USER] + N_SPECIAL]
 
 
 def _hashed(ids):
