@@ -1,4 +1,4 @@
-"""Recommending on request: histories, one user's list, candidates per user: python -m benchmarks.on_request [part].
+"""Recommending on request: histories, a list, candidates per user: python -m benchmarks.on_request [part [model ...]].
 
 Parts: histories (MovieLens-1M, 500 users held out), requests (10,000 and 300,000 items), candidates (MovieLens-1M).
 """
@@ -20,9 +20,9 @@ N_USERS, K = 500, 10
 MODELS = {
     "`NCFRanker()`": lambda: NCFRanker(random_state=0, device="cpu"),
     "`NCFRanker(embedding_dim=64)`": lambda: NCFRanker(embedding_dim=64, random_state=0, device="cpu"),
-    '`NCFRanker(loss="softmax")`': lambda: NCFRanker(loss="softmax", random_state=0, device="cpu"),
     "`NCFRegressor()`": lambda: NCFRegressor(random_state=0, device="cpu"),
     '`NCFRegressor("neumf")`': lambda: NCFRegressor("neumf", random_state=0, device="cpu"),
+    '`NCFRanker(loss="softmax")`': lambda: NCFRanker(loss="softmax", random_state=0, device="cpu"),
 }
 
 
@@ -52,11 +52,14 @@ def ndcg(lists, history, test):
     return np.mean(values)
 
 
-def histories():
+def histories(*names):
+    """The models whose titles hold one of the names, or all."""
     train, history, test = split()
     print("| | NDCG@10 | RMSE | ms, one user | ms per user, 500 at once | unchanged | 16 threads |")
     print("|---|---|---|---|---|---|---|", flush=True)
     for title, make in MODELS.items():
+        if names and not any(name in title for name in names):
+            continue
         model = fitted(make, train)
         rates = isinstance(model, NCFRegressor)
         before = pickle.dumps(model)
@@ -172,5 +175,8 @@ def candidates():
 PARTS = {"histories": histories, "requests": requests, "candidates": candidates}
 
 if __name__ == "__main__":
-    for part in sys.argv[1:] or PARTS:
-        PARTS[part]()
+    if sys.argv[1:]:
+        PARTS[sys.argv[1]](*sys.argv[2:])
+    else:
+        for part in PARTS.values():
+            part()

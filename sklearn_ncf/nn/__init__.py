@@ -22,6 +22,7 @@ from sklearn_ncf.nn._network import of_network as of_network
 from sklearn_ncf.nn._network import says_its_rows as says_its_rows
 from sklearn_ncf.nn._network import tells_missing_apart as tells_missing_apart
 from sklearn_ncf.nn._score_sum import ScoreSum as ScoreSum
+from sklearn_ncf.nn._score_sum import is_bilinear as is_bilinear
 from sklearn_ncf.nn._score_sum import is_sum as is_sum
 from sklearn_ncf.nn._settings import default_settings as default_settings
 

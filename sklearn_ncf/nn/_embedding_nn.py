@@ -256,12 +256,16 @@ class EmbeddingNN(Subset, Network):
 
     def score(self, vectors: Tensor, bias: Tensor) -> Tensor:
         """Scores in rating units, from vectors of shape (n, n_columns, width) and summed biases of shape (n,)."""
+        return self.to_ratings(self.raw_score(vectors, bias))
+
+    def raw_score(self, vectors: Tensor, bias: Tensor) -> Tensor:
+        """The same before the output link."""
         score = self.intercept + bias
         if self.gmf_dim:
             score = score + self._gmf(vectors[..., : self.gmf_dim])
         if self.mlp is not None:
             score = score + self.mlp(vectors[..., self.gmf_dim :].flatten(1)).squeeze(1)
-        return self.to_ratings(score)
+        return score
 
     def gmf_of_query(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
         """What GMF multiplies with an item's vector, (n, dim), and what it adds for every item, (n,).
@@ -378,7 +382,7 @@ def bias_of(class_: type, params: dict) -> str | None:
 
 
 # Methods that turn a row's codes into its score.
-SCORING = (*READING, "score", "gmf_of_query", "gmf_of_item", "to_ratings")
+SCORING = (*READING, "score", "raw_score", "gmf_of_query", "gmf_of_item", "to_ratings")
 
 
 def is_standard(module: EmbeddingNN) -> bool:

@@ -133,8 +133,10 @@ class InteractionHistory(nn.Module):
         is_new = counts == 0
         summed = (self.summed[ids] - lift * typical) / self._share_of(counts)
         summed = summed.masked_fill(is_new, 0)  # what stood there was the mean of the others
-        summed.index_add_(0, places, F.embedding(others, self.weight))
-        counts.index_add_(0, places, counts.new_ones(len(places), 1))
+        n_further = torch.bincount(places, minlength=len(ids))
+        ordered, starts = others[places.argsort(stable=True)], n_further.cumsum(0) - n_further
+        summed += F.embedding_bag(ordered, self.weight, starts, mode="sum")
+        counts += n_further.unsqueeze(1)
         missing = 1 - counts.sqrt() / self.typical_root[side].clamp(min=1e-6)
         lift = missing.clamp(min=0) * (is_new | (lift > 0))
         return summed * self._share_of(counts) + lift * typical, counts, lift

@@ -15,8 +15,16 @@ SMALLEST_LENGTH = 1e-12  # of a vector, as in torch's `normalize`
 
 def is_sum(module) -> bool:
     """Whether the scores of a network are sums of biases and of products of two columns' vectors, in rating units."""
-    is_gmf = isinstance(module, EmbeddingNN) and is_standard(module) and module.mlp is None
-    return is_gmf and not isinstance(module.output_link, Sigmoid)
+    return _is_gmf(module) and not isinstance(module.output_link, Sigmoid)
+
+
+def is_bilinear(module) -> bool:
+    """Whether scores, but for the output link, are linear in the vectors and biases of each column."""
+    return _is_gmf(module) and module.temperature is None
+
+
+def _is_gmf(module) -> bool:
+    return isinstance(module, EmbeddingNN) and is_standard(module) and module.mlp is None
 
 
 class ScoreSum(NamedTuple):

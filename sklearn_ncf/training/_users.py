@@ -6,13 +6,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from sklearn_ncf.nn import ITEM, USER, history_of
+from sklearn_ncf.nn import ITEM, USER, history_of, is_bilinear
 from sklearn_ncf.training._anchor import prior_strengths, slopes_of_cosine
 from sklearn_ncf.training._objectives import Objective, RankingObjective
 from sklearn_ncf.training._plan import Plan
 
 STEPS = 10  # at most: ratings with squared errors need one, as they are nearly linear in what is sought
-ENOUGH = 1e-4  # share of a user's loss, below which what a step would gain is not worth it
+ENOUGH = 1e-3  # of a loss: a step whose gain differs less from that with squares is the last one
 HALVINGS = 4  # of a step that would make a user's loss larger, before it is left out
 SMALLEST_ERROR = 0.01  # in spreads of the ratings: else the weight of an absolute error has no limit
 NEGATIVES = 1024  # items that stand for all in lists,
@@ -120,41 +120,36 @@ class RidgeOfUsers:
             vectors[told, USER] -= history.weight[items[told]] * share[rows.owners[told]]
         vectors[:, USER] += change[owners, :-1]
         biases += change[owners, -1]
+        scored = (_ProductRows if is_bilinear(network) else _Rows)(network, vectors, biases, owners)
         strengths = self._strengths(rows, network.embedding.weight[of_users])
-        moved = torch.zeros_like(strengths)
+        moved, order = torch.zeros_like(strengths), owners.argsort(stable=True)
+        n_rows, n_scores = (torch.bincount(of, minlength=len(moved)).tolist() for of in (rows.owners, owners))
 
-        def scored(moved: Tensor) -> Tensor:
-            shifted = vectors.clone()
-            shifted[:, USER] += moved[owners, :-1].to(vectors)
-            return network.score(shifted, biases + moved[owners, -1].to(vectors))
+        def penalized(scores: Tensor, moved: Tensor) -> Tensor:
+            losses = self._losses(scores, rows).split(n_rows)
+            return torch.stack([of_user.sum() for of_user in losses]) + (strengths * moved.square()).sum(1) / 2
 
-        def losses(scores: Tensor) -> Tensor:
-            of_rows = self._losses(scores, rows)
-            return torch.zeros_like(moved[:, 0]).index_add_(0, rows.owners, of_rows)
-
-        def penalized(moved: Tensor) -> Tensor:
-            return losses(scored(moved)) + (strengths * moved.square()).sum(1) / 2
-
-        loss = penalized(moved)
+        left = torch.ones_like(moved[:, 0], dtype=torch.bool)  # users who are to take a step
         for _ in range(STEPS):
-            scores, slopes = self._slopes(vectors, biases, owners, moved)
+            scores, slopes = scored.slopes(moved)
+            loss = penalized(scores, moved)
             gradient, curvature = self._gradient_and_curvature(scores, rows)
-            right_side = torch.zeros_like(moved).index_add_(0, owners, slopes * gradient.unsqueeze(1))
-            matrices = _products(slopes, curvature, owners, len(moved))
+            matrices, sums = _sums(slopes[order], curvature[order], gradient[order], n_scores)
             matrices.diagonal(dim1=1, dim2=2).add_(strengths + 1e-6)
-            downhill = -(right_side + strengths * moved)
+            downhill = -(sums + strengths * moved)
             step = torch.linalg.solve(matrices, downhill)
-            share = ((downhill * step).sum(1) / 2 > ENOUGH * loss).to(loss)
-            if not share.any():
-                break
+            share, gain = left.to(loss), (downhill * step).sum(1) / 2
             for halving in range(HALVINGS + 1):
-                tried = penalized(moved + step * share.unsqueeze(1))
-                worse = ~(tried <= loss)
+                tried = moved + step * share.unsqueeze(1)
+                gained = loss - penalized(scored.scores(tried), tried)
+                worse = ~(gained >= 0)
                 if not worse.any():
                     break
                 share[worse] = share[worse] / 2 if halving < HALVINGS else 0
             moved = moved + step * share.unsqueeze(1)
-            loss = torch.where(worse, loss, tried)
+            left = left & (share > 0) & ((gain - gained).abs() > ENOUGH * loss)
+            if not left.any():
+                break
         return (change + moved).float()
 
     def _strengths(self, rows: UserRows, places: Tensor) -> Tensor:
@@ -165,19 +160,6 @@ class RidgeOfUsers:
         if network.temperature is not None:
             of_vectors = of_vectors * slopes_of_cosine(network, places)
         return torch.cat([of_vectors, of_bias.unsqueeze(1)], dim=1)
-
-    def _slopes(self, vectors: Tensor, biases: Tensor, owners: Tensor, moved: Tensor) -> tuple[Tensor, Tensor]:
-        """Scores, and how they change with their users' vectors and biases."""
-        with torch.enable_grad():
-            shifted = vectors.clone()
-            shifted[:, USER] += moved[owners, :-1].to(vectors)
-            shifted.requires_grad_()
-            biases = (biases + moved[owners, -1].to(biases)).requires_grad_()
-            scores = self.network.score(shifted, biases)
-            slopes, of_bias = torch.autograd.grad(scores.sum(), [shifted, biases])
-        if self.network.bias is None:
-            of_bias = torch.zeros_like(of_bias)
-        return scores.detach(), torch.cat([slopes[:, USER], of_bias.unsqueeze(1)], dim=1).to(moved)
 
     def _losses(self, scores: Tensor, rows: UserRows) -> Tensor:
         """The loss of each row, in which its weight is; `scores` are those of rows and of the users' negatives."""
@@ -217,9 +199,62 @@ class RidgeOfUsers:
         return gradient.detach(), curvature
 
 
-def _products(slopes: Tensor, curvature: Tensor, owners: Tensor, n_users: int) -> Tensor:
-    """Sums of the outer products of rows with themselves, weighted, for each user."""
-    order = owners.argsort(stable=True)
-    counts = torch.bincount(owners, minlength=n_users).tolist()
-    parts = (slopes[order].split(counts), (slopes * curvature.unsqueeze(1))[order].split(counts))
-    return torch.stack([own.T @ weighted for own, weighted in zip(*parts, strict=True)])
+class _Rows:
+    """Rows to score, whose users move.
+
+    vectors : of shape (n_rows, n_columns, width), those of the rows' ids; biases : of shape (n_rows,), summed
+    owners : of shape (n_rows,), which user each row belongs to
+    """
+
+    def __init__(self, network: nn.Module, vectors: Tensor, biases: Tensor, owners: Tensor) -> None:
+        self.network, self.vectors, self.biases, self.owners = network, vectors, biases, owners
+
+    def scores(self, moved: Tensor) -> Tensor:
+        """Scores where users have moved: vectors and, last, biases, of shape (n_users, width + 1)."""
+        return self._scores(moved[self.owners])
+
+    def slopes(self, moved: Tensor) -> tuple[Tensor, Tensor]:
+        """Such scores, and how they change with their users' vectors and biases."""
+        with torch.enable_grad():
+            of_rows = moved[self.owners].requires_grad_()
+            scores = self._scores(of_rows)
+            (slopes,) = torch.autograd.grad(scores.sum(), of_rows)
+        if self.network.bias is None:
+            slopes[:, -1] = 0
+        return scores.detach(), slopes
+
+    def _scores(self, moved: Tensor) -> Tensor:
+        shifted = self.vectors.clone()
+        shifted[:, USER] += moved[:, :-1].to(shifted)
+        return self.network.score(shifted, self.biases + moved[:, -1].to(self.biases))
+
+
+class _ProductRows(_Rows):
+    """The same of a network whose scores are linear in a user's vector and bias, but for the output link."""
+
+    def __init__(self, network, vectors, biases, owners) -> None:
+        super().__init__(network, vectors, biases, owners)
+        of_vectors = (vectors.sum(1) - vectors[:, USER]) * network.gmf_weight
+        of_bias = torch.full_like(biases, float(network.bias is not None)).unsqueeze(1)
+        self.factors = torch.cat([of_vectors, of_bias], dim=1)
+        self.start = network.raw_score(vectors, biases)
+
+    def scores(self, moved: Tensor) -> Tensor:
+        return self.network.to_ratings(self._raw(moved))
+
+    def slopes(self, moved: Tensor) -> tuple[Tensor, Tensor]:
+        with torch.enable_grad():
+            raw = self._raw(moved).requires_grad_()
+            scores = self.network.to_ratings(raw)
+            (of_raw,) = torch.autograd.grad(scores.sum(), raw)
+        return scores.detach(), (of_raw.unsqueeze(1) * self.factors).to(moved)
+
+    def _raw(self, moved: Tensor) -> Tensor:
+        return self.start + (self.factors * moved[self.owners].to(self.factors)).sum(1)
+
+
+def _sums(slopes: Tensor, curvature: Tensor, gradient: Tensor, n_scores: list[int]) -> tuple[Tensor, Tensor]:
+    """Sums over the rows of each user, in whose order they are: of weighted outer products, and of gradients."""
+    weighted = torch.cat([slopes * curvature.unsqueeze(1), gradient.unsqueeze(1)], dim=1)
+    sums = torch.stack([of.T @ own for of, own in zip(weighted.split(n_scores), slopes.split(n_scores), strict=True)])
+    return sums[:, :-1], sums[:, -1]
