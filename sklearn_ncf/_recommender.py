@@ -170,8 +170,7 @@ class Recommender:
             scores = ids.item_scorer(item_codes, of_items)(query, of_query)[0]
             places_of = places_among_ids(candidates)
         elif requests.has_products_for(code, bool(of_query)):
-            vector, added = requests.vector(query, of_query)
-            scores = requests.products.items @ vector
+            scores, added = requests.scores(query, of_query)
         else:
             scores = self._score_all(query, of_query)[0]
         if exclude_seen and is_own:

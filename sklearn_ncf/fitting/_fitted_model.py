@@ -140,6 +140,10 @@ class Products(NamedTuple):
         vectors, added = self.scorer.query_vectors(queries, shifts=shifts)
         return _as_numpy(vectors), _as_numpy(added)
 
+    def with_items(self, vector):
+        """Products of one query's vector with those of the items, by torch: slower than numpy where these are many."""
+        return (torch.from_numpy(self.items) @ torch.from_numpy(vector)).numpy()
+
     @default_settings()
     def scores(self, products):
         """Scores, as `predict` gives them, from products and what was added to them."""

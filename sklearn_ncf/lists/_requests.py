@@ -7,7 +7,7 @@ from sklearn_ncf.encoding import MISSING, as_objects
 from sklearn_ncf.interactions import SeenByUser
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
 
-FEW_NUMBERS = 2**24  # 64 MiB
+FEW_NUMBERS = 2**24  # of vectors: 64 MiB
 
 
 class Requests:
@@ -72,13 +72,17 @@ class Requests:
             return False
         return has_history or self._all_trained or self.ids.fitted.seen.trained(USER, np.array([code]))[0]
 
-    def vector(self, query, deviations):
-        """The vector of a query, of shape (1, n_columns - 1), and what is added to its scores."""
+    def scores(self, query, deviations):
+        """Products of a query, of shape (1, n_columns - 1), with all candidates, and what is added to them."""
+        items, place = self.products.items, 0
         if self._of_users is None or deviations:
             vectors, added = self.products.of_queries(query, deviations)
-            return vectors[0], added[0]
-        vectors, added = self._of_users
-        return vectors[query[0, USER] + N_SPECIAL], added[query[0, USER] + N_SPECIAL]
+            if deviations and items.size <= FEW_NUMBERS:  # numpy's threads wait for those of torch, which solved
+                return self.products.with_items(vectors[0]), added[0]
+        else:
+            vectors, added = self._of_users
+            place = query[0, USER] + N_SPECIAL
+        return items @ vectors[place], added[place]
 
 
 def _hashed(ids):
