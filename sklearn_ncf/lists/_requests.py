@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import infer_dtype
 
 from sklearn_ncf.encoding import MISSING, as_objects
 from sklearn_ncf.interactions import SeenByUser
@@ -32,6 +33,11 @@ class Requests:
         n_users = len(ids.estimator.encoder_.categories_[USER])
         users, self.user_codes = ids.all_named(USER)
         self._users, self._items = (_hashed(known) for known in (users, items))
+        # An unknown id of the same type as the known ones, as all ids in numbers or strings are, is like any other.
+        kind = infer_dtype(users)
+        is_plain = all(step.encoded is not None for step in ids.steps.undone)
+        self._types = {"integer": (int, np.integer), "string": str}.get(kind, ()) if is_plain else ()
+        self._of_unknown = None  # the code of such an id, found when first asked for
         self.columns = places_among_ids(items)
         self.products = None if ids.target_transformers or not len(items) else fitted.products(item_codes)
         self._of_users = None  # vectors of all users, where they take little memory
@@ -49,7 +55,16 @@ class Requests:
         place = _place(self._users, user)
         if place != MISSING:
             return self.user_codes[place], True
-        return (MISSING if user is None else self.ids.codes_of(USER, as_objects([user]))[0]), False
+        if user is None:
+            return MISSING, False
+        if not isinstance(user, self._types) or isinstance(user, bool):
+            return self._code_of(user), False
+        if self._of_unknown is None:
+            self._of_unknown = self._code_of(user)
+        return self._of_unknown, False
+
+    def _code_of(self, user):
+        return self.ids.codes_of(USER, as_objects([user]))[0]
 
     def codes(self, items):
         """Codes of raw items."""
