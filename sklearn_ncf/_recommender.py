@@ -176,6 +176,8 @@ class Recommender:
         if exclude_seen and is_own:
             seen = requests.seen_columns(code)
             scores[seen if items is None else places_of(requests.items[seen])] = -np.inf
+        if exclude is not None:
+            requests.codes(exclude)  # refuses ids of another type than in fit
         for left_out in (exclude, history if exclude_seen else None):
             if left_out is not None:
                 scores[places_of(left_out)] = -np.inf
@@ -228,7 +230,9 @@ class Recommender:
         if exclude is not None and is_pairs(exclude, ids):
             hidden.append(read_pairs(exclude, ids, "exclude").places(users, items))
         elif exclude is not None:
-            columns = Vocabulary(items).codes(ids.distinct(exclude, "exclude", ITEM)[0])
+            excluded, _ = ids.distinct(exclude, "exclude", ITEM)
+            ids.codes_of(ITEM, excluded)  # refuses ids of another type than in fit
+            columns = Vocabulary(items).codes(excluded)
         if exclude_seen and told is not None:
             hidden.append(told.pairs.places(users, items))
         seen_users, seen_items = ids.mask_pooled(USER, codes[:, USER]), ids.mask_pooled(ITEM, item_codes)

@@ -188,12 +188,17 @@ def test_contexts_are_unknown_in_a_request(ratings):
     assert ids.tolist() == recommender.recommend([7], 5)["item"].tolist()
 
 
-def test_ids_of_another_type_are_refused_in_a_request(ratings):
+def test_ids_of_another_type_are_refused(ratings):
     X, y = ratings
     recommender = Recommender(NCFRegressor(**SMALL).fit(X, y))
-    for given in ({"user": "7"}, {"user": 7, "history": {"3": 5.0}}, {"user": 7, "items": ["3"]}):
+    for given in ({"user": "7"}, {"history": {"3": 5.0}}, {"items": ["3"]}, {"exclude": ["3"]}):
         with pytest.raises(ValueError, match="str"):
-            recommender.recommend_one(**given)
+            recommender.recommend_one(**({"user": 7} | given))
+    pairs, rated = [("7", 3), (7, "3")], [("7", 3, 5.0), (7, "3", 5.0)]
+    wrong = [{"exclude": ["3"]}, *({"exclude": [pair]} for pair in pairs), *({"items": [pair]} for pair in pairs)]
+    for given in [*wrong, *({"history": [row]} for row in rated)]:
+        with pytest.raises(ValueError, match="str"):
+            recommender.recommend([7], **given)
     with pytest.raises(ValueError, match="history must be a mapping from items to ratings"):
         recommender.recommend_one(7, history=[3])
     with pytest.raises(ValueError, match=r"'n_items' parameter of Recommender\.recommend_one"):

@@ -66,7 +66,8 @@ def read_pairs(values, ids, name, further=()):
         others = dict(zip(further, columns[2:], strict=False))
         columns = columns[:2]
     users, items = (read_ids(column, name) for column in columns)
-    for column, of_column in zip(wanted, (users, items), strict=True):
+    for j, of_column in enumerate((users, items)):
         if (of_column.positions == MISSING).any():
-            raise ValueError(f"{name} holds missing ids in column {column!r}; remove these rows.")
+            raise ValueError(f"{name} holds missing ids in column {wanted[j]!r}; remove these rows.")
+        ids.codes_of(j, of_column.ids)  # refuses ids of another type than in fit
     return IdPairs(users, items, others)
