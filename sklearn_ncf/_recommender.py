@@ -18,6 +18,7 @@ from sklearn_ncf.lists import (
     Selection,
     as_callers_frame,
     as_frame,
+    as_id_list,
     best_lists,
     best_of_row,
     check_finite,
@@ -104,7 +105,7 @@ class Recommender:
         users = queries[ids.names[USER]]
         if told is not None:
             own = told.deviations(self._further_users, ids, users, codes[:, USER], of_queries.get(USER))
-            of_queries = of_queries | {USER: own}
+            of_queries = of_queries if own is None else of_queries | {USER: own}
         if chosen is not None and not ids.describes_items(items):
             items = chosen.items.ids
         candidates = self._all_items if items is None else ids.items(items)
@@ -127,13 +128,13 @@ class Recommender:
         n_items : int, default=10
             Length of the list.
 
-        items : collection of ids, default=None
+        items : id or collection of ids, default=None
             Raw ids of the candidates; ``None`` is all items, as in :func:`recommend`.
 
-        exclude : collection of ids, default=None
+        exclude : id or collection of ids, default=None
             Raw ids of items that are not to be recommended.
 
-        history : collection of ids, or mapping from ids to ratings, default=None
+        history : id, collection of ids, or mapping from ids to ratings, default=None
             What the user has done since `fit`, as in :func:`recommend`: raw ids of items, with their ratings where the
             model has learned from ratings.
 
@@ -161,6 +162,7 @@ class Recommender:
         query[0, USER] = code
         of_query = {}
         if history is not None:
+            history = history if isinstance(history, Mapping) else as_id_list(history)
             own = query[:, USER] if is_own else np.array([MISSING])
             values = self._further_users.solve(own, query[:, USER], *self._told(code, history))
             of_query = {USER: Deviations(np.zeros(1, dtype=np.intp), values)}
@@ -177,6 +179,7 @@ class Recommender:
             seen = requests.seen_columns(code)
             scores[seen if items is None else places_of(requests.items[seen])] = -np.inf
         if exclude is not None:
+            exclude = as_id_list(exclude)
             requests.codes(exclude)  # refuses ids of another type than in fit
         for left_out in (exclude, history if exclude_seen else None):
             if left_out is not None:

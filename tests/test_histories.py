@@ -96,6 +96,17 @@ def test_a_history_changes_its_users_alone_and_nothing_of_the_model(fitted, hist
 
 
 @pytest.mark.parametrize("name", MODELS)
+def test_a_history_may_say_nothing_of_those_who_are_asked_for(fitted, history, name):
+    recommender, asked = Recommender(fitted(name)), pairs([7], range(10))
+    expected = recommender.predict(asked)
+    np.testing.assert_array_equal(recommender.predict(asked, history=history), expected)
+    lists = recommender.recommend([7], 3, history=history)
+    pd.testing.assert_frame_equal(lists, recommender.recommend([7], 3))
+    unknown = pd.DataFrame({"user": -1, "item": [-7, -8], "rating": [3.0, 4.0]})
+    assert len(recommender.recommend(history=unknown, n_items=3)) == 3
+
+
+@pytest.mark.parametrize("name", MODELS)
 def test_neither_the_order_of_rows_nor_other_users_change_anything(fitted, history, name):
     recommender, asked = Recommender(fitted(name)), pairs([-2], range(40))
     expected = recommender.predict(asked, history=history)

@@ -212,3 +212,13 @@ def test_string_ids_come_out_as_they_went_in(ratings):
     ids, _ = recommender.recommend_one("7", 3, exclude=["1"])
     assert all(type(id_) is str for id_ in ids)
     assert ids.tolist() == recommender.recommend(["7"], 3, exclude=["1"])["item"].tolist()
+
+
+def test_one_id_is_a_collection_of_one(ratings):
+    X, _ = ratings
+    X = X[["user", "item"]].astype(str).apply(lambda column: "id" + column)
+    recommender = Recommender(NCFRanker(**SMALL).fit(X))
+    for argument in ("exclude", "history", "items"):
+        alone, listed = (recommender.recommend_one("id7", 1, **{argument: ids}) for ids in ("id31", ["id31"]))
+        np.testing.assert_array_equal(alone[0], listed[0])
+        np.testing.assert_array_equal(alone[1], listed[1])

@@ -15,7 +15,7 @@ from sklearn_ncf.lists._ranking import (
     places_among,
 )
 from sklearn_ncf.lists._raw_ids import PipelineIdMapper
-from sklearn_ncf.lists._requests import Requests, places_among_ids
+from sklearn_ncf.lists._requests import Requests, as_id_list, places_among_ids
 from sklearn_ncf.lists._selection import Selection
 from sklearn_ncf.lists._unwrap import ForeignEstimatorError, unwrap
 from sklearn_ncf.lists._validation import validation_score
@@ -33,6 +33,7 @@ __all__ = [
     "Selection",
     "as_callers_frame",
     "as_frame",
+    "as_id_list",
     "as_list",
     "best_columns",
     "best_lists",

@@ -26,13 +26,15 @@ class History(NamedTuple):
     rows: Interactions
 
     def deviations(self, further_users, ids, users, codes, described=None):
-        """The `Deviations` of rows of raw users, with these codes, of all that have a history or are `described`.
+        """The `Deviations` of rows of raw users, with these codes, who have a history or are `described`; None if none.
 
         ids : the `PipelineIdMapper`
         described : `Deviations` of the rows of unknown users with features, or None
         """
         places = Vocabulary(self.pairs.users.ids).codes(users)
         rows = np.flatnonzero(places != MISSING)
+        if not len(rows):
+            return described
         asked, first, of_rows = np.unique(places[rows], return_index=True, return_inverse=True)
         first = rows[first]
         number = np.full(len(self.pairs.users.ids), MISSING)
@@ -92,4 +94,4 @@ def predict_with_history(ids, X, history, further_users=None):
     (users,) = read_table(ids.id_table(X), estimator=None, only=[USER])[1]
     users = take_ids(users, users.positions)
     own = told.deviations(further_users, ids, users, codes[:, USER], deviations.get(USER))
-    return ids.scores_of(codes, deviations | {USER: own})
+    return ids.scores_of(codes, deviations if own is None else deviations | {USER: own})

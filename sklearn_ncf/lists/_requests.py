@@ -1,11 +1,14 @@
 """Requests: arrays from which one user's list is made at the cost of the request alone."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 from pandas.api.types import infer_dtype
 
 from sklearn_ncf.encoding import MISSING, as_objects
 from sklearn_ncf.interactions import SeenByUser
+from sklearn_ncf.lists._id_arguments import ONE
 from sklearn_ncf.nn import ITEM, N_SPECIAL, USER
 
 FEW_NUMBERS = 2**24  # of vectors: 64 MiB
@@ -98,6 +101,11 @@ class Requests:
             vectors, added = self._of_users
             place = query[0, USER] + N_SPECIAL
         return items @ vectors[place], added[place]
+
+
+def as_id_list(ids):
+    """One id, or a collection of ids, as a list."""
+    return [ids] if isinstance(ids, ONE) or not isinstance(ids, Iterable) else list(ids)
 
 
 def _hashed(ids):
