@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from scipy.sparse import coo_array, csr_array, diags_array
+from scipy.sparse import coo_array, csr_array
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -280,7 +280,9 @@ class UsersOfLeastSquares:
         users = rows.users.cpu().numpy() + N_SPECIAL
         known = (users >= N_SPECIAL) & (users < self.pairs.shape[0])
         if known.any():
-            pairs = pairs.maximum(diags_array(known.astype(np.float32)) @ self.pairs[users * known])
+            earlier = self.pairs[users * known]
+            earlier.data *= np.repeat(known, np.diff(earlier.indptr))
+            pairs = pairs.maximum(earlier)
         penalty = self.users.penalty(pairs.sum(axis=1, dtype=np.float64), np.diff(pairs.indptr), self.items, self.plan)
         before = self.table[rows.users + self.first_user]
         found = torch.empty_like(before)
