@@ -17,7 +17,7 @@ HALVINGS = 4  # of a step that would make a user's loss larger, before it is lef
 SMALLEST_ERROR = 0.01  # in spreads of the ratings: else the weight of an absolute error has no limit
 NEGATIVES = 1024  # items that stand for all in lists,
 DRAWS = 256  # and how many of them, at least, each positive is compared with
-NUMBERS_CHUNK_SIZE = 2**23  # in the vectors of rows, or in the lists of positives: bounds the memory
+NUMBERS_CHUNK_SIZE = 2**19  # in the vectors of rows, or in the lists of positives: they stay in the caches
 
 
 class UserRows(NamedTuple):
