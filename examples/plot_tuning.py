@@ -60,7 +60,7 @@ print(f"best of {len(halving.cv_results_['params'])} fits: RMSE {-halving.best_s
 pd.Series(halving.best_params_)
 
 # %%
-# A search is fitted again on all its rows, and then predicts. The first line is a baseline with a parameter of its own,
+# A search is fitted again on all its rows, and then predicts. The first line is a baseline with its own parameter,
 # biases of users and films. From so few ratings, in so few epochs, little more can be learned.
 biases = GridSearchCV(BiasRegressor(), {"shrinkage": [2, 5, 10, 20]}, cv=folds, scoring=scoring).fit(X_train, y_train)
 for name, found in (("biases alone", biases), ("grid", search), ("halving", halving)):

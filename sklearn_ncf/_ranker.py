@@ -98,7 +98,7 @@ class NCFRanker(BaseNCF):
         the weights of the best epoch are the fitted ones.
 
     scoring : str, default="loss"
-        What says which epoch is best on the validation part: ``"loss"``, with the same negatives every time, or a
+        What says which epoch is best on the validation set: ``"loss"``, with the same negatives every time, or a
         metric of :mod:`sklearn_ncf.metrics`, ``"average_precision"``, ``"hit_rate"``, ``"ndcg"``, ``"precision"``,
         ``"recall"`` or ``"reciprocal_rank"``, at 10 among all items that the user has not interacted with in training,
         the mean over the users of the validation set that have such an item there. Where none has, the metric is

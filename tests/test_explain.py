@@ -432,7 +432,7 @@ class Other(Network):
 
 
 class Changed(EmbeddingNN):
-    """A network that computes its scores in a way of its own."""
+    """A network that computes its scores in another way."""
 
     def score(self, vectors, bias):
         return super().score(vectors, bias) + 1

@@ -132,7 +132,7 @@ def test_diversity_has_the_vectors_that_features_give_to_unknown_items():
 def test_a_list_of_nothing_is_not_counted():
     X = pd.DataFrame({"user": [1, 1, 2, 3], "item": ["a", "b", "a", "b"]})
     model = NCFRanker(max_epochs=1, random_state=0).fit(X)
-    rows = pd.DataFrame({"user": [1, 2], "item": ["a", "b"]})  # user 1 has had everything
+    rows = pd.DataFrame({"user": [1, 2], "item": ["a", "b"]})  # user 1 has interacted with every item
     scores = RankingScorer(["novelty", "recall"], k=5)(model, rows)
     assert scores == pytest.approx({"novelty@5": np.log2(3 / 2), "recall@5": 1})
     assert RankingScorer("novelty")(model, X[2:]) > 0  # no positive is left, but there are lists

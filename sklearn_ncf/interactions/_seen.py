@@ -145,9 +145,7 @@ class Seen:
         found = []
         for pairs in (self.pairs, self.held_out):
             first = np.searchsorted(pairs[:, 0], users, side="left")
-            n_items = np.searchsorted(pairs[:, 0], users, side="right") - first
-            positions = np.repeat(np.arange(len(users)), n_items)
-            rows = np.arange(len(positions)) + np.repeat(first - (np.cumsum(n_items) - n_items), n_items)
+            positions, rows = expanded(first, np.searchsorted(pairs[:, 0], users, side="right"))
             found.append((positions, pairs[rows, 1]))
         return tuple(map(np.concatenate, zip(*found, strict=True)))
 
@@ -179,8 +177,8 @@ class SeenByUser:
 
     def __init__(self, seen, *, held_out):
         parts = [seen.pairs, seen.held_out] if held_out else [seen.pairs]
-        users = [np.arange(len(seen.counts[0]) - N_SPECIAL + 1)]
-        self._parts = [(pairs[:, 1], np.searchsorted(np.ascontiguousarray(pairs[:, 0]), *users)) for pairs in parts]
+        users = np.arange(len(seen.counts[0]) - N_SPECIAL + 1)
+        self._parts = [(pairs[:, 1], np.searchsorted(np.ascontiguousarray(pairs[:, 0]), users)) for pairs in parts]
 
     def items_of_one(self, user):
         """Codes of the items of a known user."""
@@ -190,11 +188,16 @@ class SeenByUser:
         """Items of known users: positions among `users` and codes of items."""
         found = []
         for items, first in self._parts:
-            n_items = first[users + 1] - first[users]
-            positions = np.repeat(np.arange(len(users)), n_items)
-            rows = np.arange(len(positions)) + np.repeat(first[users] - (np.cumsum(n_items) - n_items), n_items)
+            positions, rows = expanded(first[users], first[users + 1])
             found.append((positions, items[rows]))
         return tuple(map(np.concatenate, zip(*found, strict=True)))
+
+
+def expanded(first, last):
+    """The rows from `first` to before `last`, one range behind the other: which range each is in, and its number."""
+    lengths = last - first
+    positions = np.repeat(np.arange(len(first)), lengths)
+    return positions, np.arange(len(positions)) + np.repeat(first - (lengths.cumsum() - lengths), lengths)
 
 
 def _place_among(ids, codes):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_ncf.encoding import MISSING, Column, Vocabulary
+from sklearn_ncf.interactions import expanded
 from sklearn_ncf.lists._id_arguments import column_of, is_table, names_of, parts_of_rows, plain, read_ids
 from sklearn_ncf.nn import ITEM
 
@@ -31,9 +32,7 @@ class IdPairs(NamedTuple):
         order = np.argsort(self.users.positions, kind="stable")
         owners, of_items = self.users.positions[order], of_items[order]
         first, last = (np.searchsorted(owners, of_users, side=side) for side in ("left", "right"))
-        lengths = np.where(of_users == MISSING, 0, last - first)
-        rows = np.repeat(np.arange(len(users)), lengths)
-        pairs = np.arange(len(rows)) + np.repeat(first - (lengths.cumsum() - lengths), lengths)
+        rows, pairs = expanded(first, last)  # an unknown user stands before all owners: an empty range
         columns = of_items[pairs]
         found = columns != MISSING
         keys = np.sort(rows[found] * len(items) + columns[found])  # numpy's own `unique` takes a hundred times as long

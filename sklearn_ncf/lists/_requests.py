@@ -25,7 +25,6 @@ class Requests:
 
     Attributes
     ----------
-    columns : function from raw items to where those of them that are candidates stand among these
     products : Products or None
         Of the candidates, where scores are products of vectors.
     """
@@ -41,7 +40,6 @@ class Requests:
         is_plain = all(step.encoded is not None for step in ids.steps.undone)
         self._types = {"integer": (int, np.integer), "string": str}.get(kind, ()) if is_plain else ()
         self._of_unknown = None  # the code of such an id, found when first asked for
-        self.columns = places_among_ids(items)
         self.products = None if ids.target_transformers or not len(items) else fitted.products(item_codes)
         self._of_users = None  # vectors of all users, where they take little memory
         if self.products is not None and (n_users + N_SPECIAL) * self.products.items.shape[1] <= FEW_NUMBERS:
@@ -52,6 +50,11 @@ class Requests:
         self._seen = SeenByUser(fitted.seen, held_out=True)
         self._columns = np.full(len(ids.estimator.encoder_.categories_[ITEM]), MISSING)
         self._columns[item_codes] = np.arange(len(items))
+
+    def columns(self, items):
+        """The places among the candidates of those of some raw items that are candidates."""
+        columns = _places(self._items, items)
+        return columns[columns != MISSING]
 
     def user(self, user):
         """The code of a raw user, and whether it is the user's own."""

@@ -80,7 +80,9 @@ def score_sampled_rankings(rows, missed, metrics, cut_offs, *, n_negatives, rng)
 def check_ranked(ranked):
     """Refuse rankings of which none has a positive."""
     if not ranked.any():
-        raise ValueError("No positive is left to rank: all were seen in fit, or their users have had everything.")
+        raise ValueError(
+            "No positive is left to rank: all were seen in fit, or their users have interacted with every item."
+        )
 
 
 def _list_measures(rows, candidates, of_candidates, seen_items, metrics):
@@ -122,6 +124,6 @@ def _scores_of_blocks(rankings, metrics, cut_offs, measures):
     for (name, k), of_lists in values.items():
         counted = of_lists[~np.isnan(of_lists) if name in measures else ranked]
         if not len(counted):
-            raise ValueError("No item is left to recommend: the users have had everything.")
+            raise ValueError("No item is left to recommend: the users have interacted with every item.")
         scores[name, k] = float(counted.mean())
     return scores
